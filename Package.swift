@@ -1,0 +1,215 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Shared holds nouns and wires, Services hold verbs. One folder in Services is one process, made of a library with what
+// it does and an executable that lists it. An import between two services means "enqueues work for".
+
+let package = Package(
+    name: "gatehouse",
+    products: [
+        .executable(name: "ingress", targets: ["ingress"]),
+        .executable(name: "fulfillment", targets: ["fulfillment"]),
+        .executable(name: "gatehouse", targets: ["gatehouse"]),
+        .executable(name: "sandbox", targets: ["sandbox"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        // MARK: The C libraries below us
+
+        system("CHiredis", pkgConfig: "hiredis", apt: "libhiredis-dev"),
+        system("CLibPQ", pkgConfig: "libpq", apt: "libpq-dev"),
+        system("COpenSSL", pkgConfig: "openssl", apt: "libssl-dev"),
+
+        // MARK: Nouns and rules
+
+        shared("Domain"),
+
+        // MARK: Wires: strangers to payments
+
+        shared("Redis", ["CHiredis", .nio, .nioPosix, .nioSSL, .log]),
+        shared("Postgres", ["CLibPQ", .log]),
+        shared(
+            "Jobs",
+            ["Redis", .lifecycle, .log, .metrics],
+            exclude: ["README.md"],
+            resources: [.embedInCode("Scripts")]
+        ),
+        shared("Sealing", [.crypto]),
+
+        // MARK: What we keep, and whom we hear from
+
+        shared("Store", ["Domain", "Postgres", .crypto], resources: [.embedInCode("Migrations")]),
+        shared("ThriveCart", ["Domain", "Sealing", .crypto]),
+
+        // MARK: What every process has
+
+        shared("Web", ["Sealing", .hummingbird, .httpTypes, .nio, .log, .metrics]),
+        shared(
+            "Boot",
+            [
+                "Domain", "Jobs", "Postgres", "Redis", "Sealing", "Store", "Web",
+                .configuration, .hummingbird, .lifecycle, .log, .metrics,
+            ]
+        ),
+
+        // MARK: The processes
+
+        service(
+            "Ingress",
+            "IngressRoutes",
+            [
+                "Domain", "FulfillmentJobs", "Jobs", "Redis", "Sealing", "ThriveCart", "Web", .hummingbird, .httpTypes,
+                .nio, .log, .metrics,
+            ]
+        ),
+        main("ingress", in: "Ingress", ["Boot", "IngressRoutes"]),
+
+        service(
+            "Fulfillment",
+            "FulfillmentJobs",
+            ["Domain", "Jobs", "Postgres", "Redis", "Sealing", "Store", "ThriveCart", .log, .metrics]
+        ),
+        main("fulfillment", in: "Fulfillment", ["Boot", "FulfillmentJobs"]),
+
+        service(
+            "Control",
+            "ControlCommands",
+            [
+                "Boot", "Domain", "Jobs", "Postgres", "Redis", "Sealing", "Store", "ThriveCart", .arguments,
+                .asyncHTTPClient, .log,
+            ]
+        ),
+        main("gatehouse", in: "Control", ["ControlCommands", .arguments]),
+
+        service(
+            "Sandbox",
+            "SandboxPages",
+            [
+                "Boot", "Domain", "ThriveCart", "Web", .hummingbird, .httpTypes, .mustache, .asyncHTTPClient,
+                .lifecycle, .log,
+            ]
+        ),
+        main("sandbox", in: "Sandbox", ["Boot", "SandboxPages"]),
+
+        // MARK: Tests
+
+        .target(
+            name: "TestKit",
+            dependencies: ["Domain", "Jobs", "Postgres", "Redis", "Store", "Sealing", .asyncHTTPClient, .nio],
+            path: "Tests/TestKit",
+            swiftSettings: .strict
+        ),
+        tests("Domain"),
+        tests("Redis"),
+        tests("Postgres"),
+        tests("Jobs", ["Redis"]),
+        tests("Sealing", ["COpenSSL"]),
+        tests("Store", ["Domain", "Postgres"]),
+        tests("ThriveCart", ["Domain"]),
+        tests("Web", [.hummingbird]),
+        tests(
+            "Journey",
+            of: [],
+            [
+                "Boot", "Domain", "FulfillmentJobs", "IngressRoutes", "Jobs", "Postgres", "Redis", "Sealing", "Store",
+                "ThriveCart", .asyncHTTPClient,
+            ]
+        ),
+    ]
+)
+
+// MARK: How a target is written
+
+extension [SwiftSetting] {
+    static var strict: Self {
+        [
+            .swiftLanguageMode(.v6),
+            .enableUpcomingFeature("ExistentialAny"),
+            .enableUpcomingFeature("InternalImportsByDefault"),
+            .enableUpcomingFeature("MemberImportVisibility"),
+        ]
+    }
+}
+
+/// A C library that the system provides.
+func system(_ name: String, pkgConfig: String, apt: String) -> Target {
+    .systemLibrary(name: name, path: "Shared/\(name)", pkgConfig: pkgConfig, providers: [.apt([apt])])
+}
+
+/// A library that any process may use.
+func shared(
+    _ name: String,
+    _ dependencies: [Target.Dependency] = [],
+    exclude: [String] = [],
+    resources: [Resource] = []
+) -> Target {
+    .target(
+        name: name,
+        dependencies: dependencies,
+        path: "Shared/\(name)",
+        exclude: exclude,
+        resources: resources,
+        swiftSettings: .strict
+    )
+}
+
+/// What one process does: everything in its folder but `Main.swift`.
+func service(_ folder: String, _ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(
+        name: name,
+        dependencies: dependencies,
+        path: "Services/\(folder)",
+        exclude: ["Main.swift"],
+        swiftSettings: .strict
+    )
+}
+
+/// The process itself: `Main.swift` alone.
+func main(_ name: String, in folder: String, _ dependencies: [Target.Dependency]) -> Target {
+    .executableTarget(
+        name: name,
+        dependencies: dependencies,
+        path: "Services/\(folder)",
+        sources: ["Main.swift"],
+        swiftSettings: .strict
+    )
+}
+
+/// The tests of one module, with what they need besides it.
+func tests(_ name: String, of tested: [Target.Dependency]? = nil, _ more: [Target.Dependency] = []) -> Target {
+    .testTarget(
+        name: "\(name)Tests",
+        dependencies: (tested ?? [.target(name: name)]) + ["TestKit"] + more,
+        path: "Tests/\(name)Tests",
+        swiftSettings: .strict
+    )
+}
+
+extension Target.Dependency {
+    static var arguments: Self { .product(name: "ArgumentParser", package: "swift-argument-parser") }
+    static var asyncHTTPClient: Self { .product(name: "AsyncHTTPClient", package: "async-http-client") }
+    static var configuration: Self { .product(name: "Configuration", package: "swift-configuration") }
+    static var crypto: Self { .product(name: "Crypto", package: "swift-crypto") }
+    static var httpTypes: Self { .product(name: "HTTPTypes", package: "swift-http-types") }
+    static var hummingbird: Self { .product(name: "Hummingbird", package: "hummingbird") }
+    static var lifecycle: Self { .product(name: "ServiceLifecycle", package: "swift-service-lifecycle") }
+    static var log: Self { .product(name: "Logging", package: "swift-log") }
+    static var metrics: Self { .product(name: "Metrics", package: "swift-metrics") }
+    static var mustache: Self { .product(name: "Mustache", package: "swift-mustache") }
+    static var nio: Self { .product(name: "NIOCore", package: "swift-nio") }
+    static var nioPosix: Self { .product(name: "NIOPosix", package: "swift-nio") }
+    static var nioSSL: Self { .product(name: "NIOSSL", package: "swift-nio-ssl") }
+}

@@ -1,0 +1,3 @@
+@main struct Process {
+    static func main() {}
+}

@@ -1,0 +1,54 @@
+package import Foundation
+
+/// The id of one kind of thing, so that a member's id can't stand where a plan's is asked for.
+///
+/// On the wire and in Postgres it is a lower-case UUID. New ones are version 7: they sort by the time they were made.
+package struct Identifier<Subject>: Hashable, Sendable, Comparable {
+    package let uuid: UUID
+
+    package init(_ uuid: UUID) {
+        self.uuid = uuid
+    }
+
+    /// Reads a UUID as people type it; nil for anything else.
+    package init?(_ text: String) {
+        guard let uuid = UUID(uuidString: text) else { return nil }
+        self.init(uuid)
+    }
+
+    /// A new id whose first 48 bits are the milliseconds of `now`.
+    ///
+    /// Source: RFC 9562, section 5.7.
+    package static func new(at now: Date) -> Self {
+        var bytes = UUID().uuid
+        let milliseconds = UInt64(clamping: Int64(exactly: (now.timeIntervalSince1970 * 1000).rounded()) ?? 0)
+        bytes.0 = UInt8(truncatingIfNeeded: milliseconds >> 40)
+        bytes.1 = UInt8(truncatingIfNeeded: milliseconds >> 32)
+        bytes.2 = UInt8(truncatingIfNeeded: milliseconds >> 24)
+        bytes.3 = UInt8(truncatingIfNeeded: milliseconds >> 16)
+        bytes.4 = UInt8(truncatingIfNeeded: milliseconds >> 8)
+        bytes.5 = UInt8(truncatingIfNeeded: milliseconds)
+        bytes.6 = (bytes.6 & 0x0F) | 0x70
+        bytes.8 = (bytes.8 & 0x3F) | 0x80
+        return Self(UUID(uuid: bytes))
+    }
+
+    package static func < (left: Self, right: Self) -> Bool {
+        left.description < right.description
+    }
+}
+
+extension Identifier: CustomStringConvertible {
+    package var description: String { uuid.uuidString.lowercased() }
+}
+
+extension Identifier: Codable {
+    package init(from decoder: any Decoder) throws {
+        uuid = try decoder.singleValueContainer().decode(UUID.self)
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(description)
+    }
+}
