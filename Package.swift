@@ -120,6 +120,7 @@ let package = Package(
         tests("Store", ["Domain", "Postgres"]),
         tests("ThriveCart", ["Domain"]),
         tests("Web", [.hummingbird]),
+        tests("Control", of: ["ControlCommands", "gatehouse"], ["Domain", "Postgres", "Redis", "Sealing", "Store"]),
         tests(
             "Journey",
             of: [],
