@@ -124,6 +124,7 @@ let package = Package(
         tests("Store", ["Domain", "Postgres"]),
         tests("ThriveCart", ["Domain"]),
         tests("Web", [.hummingbird, .httpTypes, .log, .metrics]),
+        tests("Control", of: ["ControlCommands", "gatehouse"], ["Domain", "Postgres", "Redis", "Sealing", "Store"]),
         tests(
             "Journey",
             of: [],
