@@ -40,7 +40,7 @@ let package = Package(
 
         // MARK: Wires: strangers to payments
 
-        shared("Redis", ["CHiredis", .nio, .nioPosix, .nioSSL, .log]),
+        shared("Redis", ["CHiredis", .crypto, .nio, .nioPosix, .nioSSL, .log]),
         shared("Postgres", ["CLibPQ", .log]),
         shared(
             "Jobs",
@@ -117,7 +117,7 @@ let package = Package(
             swiftSettings: .strict
         ),
         tests("Domain"),
-        tests("Redis"),
+        tests("Redis", [.log, .nio, .nioPosix]),
         tests("Postgres"),
         tests("Jobs", ["Redis"]),
         tests("Sealing", ["COpenSSL"]),
