@@ -39,7 +39,7 @@ let package = Package(
 
         // MARK: Wires: strangers to payments
 
-        shared("Redis", ["CHiredis", .nio, .nioPosix, .nioSSL, .log]),
+        shared("Redis", ["CHiredis", .crypto, .nio, .nioPosix, .nioSSL, .log]),
         shared("Postgres", ["CLibPQ", .log]),
         shared(
             "Jobs",
@@ -108,12 +108,14 @@ let package = Package(
 
         .target(
             name: "TestKit",
-            dependencies: ["Domain", "Jobs", "Postgres", "Redis", "Store", "Sealing", .asyncHTTPClient, .nio],
+            dependencies: [
+                "Domain", "Jobs", "Postgres", "Redis", "Store", "Sealing", .asyncHTTPClient, .log, .nio, .nioPosix,
+            ],
             path: "Tests/TestKit",
             swiftSettings: .strict
         ),
         tests("Domain"),
-        tests("Redis"),
+        tests("Redis", [.log, .nio, .nioPosix]),
         tests("Postgres"),
         tests("Jobs", ["Redis"]),
         tests("Sealing", ["COpenSSL"]),
