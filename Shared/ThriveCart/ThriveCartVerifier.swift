@@ -1,0 +1,48 @@
+import Domain
+
+/// Whether a body comes from one seller's ThriveCart account.
+///
+/// The secret word in the body is the only proof there is: no signature, no time. Source: rule A6.
+package struct ThriveCartVerifier: Sendable {
+    /// For the metrics. Whoever posted gets one answer for all but `accepted`.
+    package enum Verdict: String, Sendable, CaseIterable {
+        case accepted
+        case secretMissing = "secret-missing"
+        case secretWrong = "secret-wrong"
+        case accountWrong = "account-wrong"
+    }
+
+    private let secrets: [[UInt8]]
+    private let account: String?
+
+    /// - Parameters:
+    ///   - secrets: the words that are good now. ThriveCart changes the word at once, so during a change there are two.
+    ///     Without any, nothing is accepted.
+    ///   - account: the account's name; nil accepts bodies of any account.
+    package init(secrets: [String], account: String?) {
+        self.secrets = secrets.filter { !$0.isEmpty }.map { Array($0.utf8) }
+        let name = account?.trimmingBlanks().lowercased()
+        self.account = name == "" ? nil : name
+    }
+
+    /// Judges a body. Takes as long for a nearly right secret as for a wrong one.
+    package func verdict(on payload: ThriveCartPayload) -> Verdict {
+        guard let presented = payload.secret else { return .secretMissing }
+        var isKnown = false
+        for secret in secrets where ConstantTime.equal(presented, secret) { isKnown = true }
+        guard isKnown else { return .secretWrong }
+        guard !payload.accountIsBroken else { return .accountWrong }
+        if let account, let named = payload.account, named != account { return .accountWrong }
+        return .accepted
+    }
+
+    package func accepts(_ payload: ThriveCartPayload) -> Bool { verdict(on: payload) == .accepted }
+}
+
+/// Stands in until Sealing has its own: compares all bytes whatever the first difference is.
+private enum ConstantTime {
+    static func equal(_ left: [UInt8], _ right: [UInt8]) -> Bool {
+        guard left.count == right.count else { return false }
+        return zip(left, right).reduce(0) { $0 | ($1.0 ^ $1.1) } == 0
+    }
+}
