@@ -6,7 +6,7 @@ enum SecretSource {
     /// Reads the secret without the line end behind it.
     ///
     /// `path` is a file's, `-` for standard input, nil for a prompt on the terminal.
-    static func read(_ path: String?, prompt: String, option: String) throws(CommandFailure) -> String {
+    static func read(_ path: String?, prompt: String, option: String) throws(CommandProblem) -> String {
         let text =
             switch path {
             case nil: try ask(prompt, option)
@@ -26,7 +26,7 @@ enum SecretSource {
         return secret
     }
 
-    private static func contents(of path: String, _ option: String) throws(CommandFailure) -> String {
+    private static func contents(of path: String, _ option: String) throws(CommandProblem) -> String {
         guard let data = FileManager.default.contents(atPath: path) else {
             throw .failure("can't read \(path)", fix: "\(option) with a file that this user may read, or - for standard input")
         }
@@ -34,7 +34,7 @@ enum SecretSource {
     }
 
     /// Asks on the terminal, which does not show what is typed and is left as it was, Ctrl-C or not.
-    private static func ask(_ prompt: String, _ option: String) throws(CommandFailure) -> String {
+    private static func ask(_ prompt: String, _ option: String) throws(CommandProblem) -> String {
         guard isatty(STDIN_FILENO) == 1, let typed = getpass(prompt + ": ") else {
             throw .usage("the secret is missing", fix: "\(option) FILE, or \(option) - to read it from standard input")
         }
