@@ -1,5 +1,3 @@
-package import Foundation
-
 /// What a provider told us, kept once by its delivery key.
 package enum InboundEvent {
     package typealias ID = Identifier<InboundEvent>

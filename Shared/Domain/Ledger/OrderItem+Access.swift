@@ -142,7 +142,9 @@ struct InvoiceNumber: Hashable {
         switch parts.count {
         case 1: renewal = 0
         case 2:
-            guard parts[1].utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = Int(parts[1]) else { return nil }
+            guard parts[1].utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = Int(parts[1]) else {
+                return nil
+            }
             renewal = number
         default: return nil
         }
