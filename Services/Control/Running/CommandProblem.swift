@@ -1,5 +1,5 @@
 /// Why a command could not do what it was asked, and what the operator does now.
-package struct CommandFailure: Error, Hashable {
+package struct CommandProblem: Error, Hashable {
     package var status: ExitStatus
     /// One sentence; holds no secret and no body.
     package var what: String
@@ -25,7 +25,7 @@ package struct CommandFailure: Error, Hashable {
     package static func settings(_ what: String, fix: String? = nil) -> Self { Self(.settings, what, fix: fix) }
 }
 
-extension CommandFailure: Encodable {
+extension CommandProblem: Encodable {
     private enum CodingKeys: String, CodingKey { case error }
     private enum ErrorKeys: String, CodingKey { case code, exitStatus, message, fix }
 
