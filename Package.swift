@@ -20,6 +20,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
@@ -39,7 +40,7 @@ let package = Package(
 
         // MARK: Wires: strangers to payments
 
-        shared("Redis", ["CHiredis", .nio, .nioPosix, .nioSSL, .log]),
+        shared("Redis", ["CHiredis", .crypto, .nio, .nioPosix, .nioSSL, .log]),
         shared("Postgres", ["CLibPQ", .log]),
         shared(
             "Jobs",
@@ -56,7 +57,7 @@ let package = Package(
 
         // MARK: What every process has
 
-        shared("Web", ["Sealing", .hummingbird, .httpTypes, .nio, .log, .metrics]),
+        shared("Web", ["Sealing", .hummingbird, .httpTypes, .nio, .nioHTTP1, .nioHTTPTypes, .log, .metrics]),
         shared(
             "Boot",
             [
@@ -108,18 +109,21 @@ let package = Package(
 
         .target(
             name: "TestKit",
-            dependencies: ["Domain", "Jobs", "Postgres", "Redis", "Store", "Sealing", .asyncHTTPClient, .nio],
+            dependencies: [
+                "Domain", "Jobs", "Postgres", "Redis", "Store", "Sealing", "Web",
+                .asyncHTTPClient, .hummingbird, .log, .nio, .nioPosix,
+            ],
             path: "Tests/TestKit",
             swiftSettings: .strict
         ),
         tests("Domain"),
-        tests("Redis"),
+        tests("Redis", [.log, .nio, .nioPosix]),
         tests("Postgres"),
         tests("Jobs", ["Redis"]),
         tests("Sealing", ["COpenSSL"]),
         tests("Store", ["Domain", "Postgres"]),
         tests("ThriveCart", ["Domain"]),
-        tests("Web", [.hummingbird]),
+        tests("Web", [.hummingbird, .httpTypes, .log, .metrics]),
         tests(
             "Journey",
             of: [],
@@ -210,6 +214,8 @@ extension Target.Dependency {
     static var metrics: Self { .product(name: "Metrics", package: "swift-metrics") }
     static var mustache: Self { .product(name: "Mustache", package: "swift-mustache") }
     static var nio: Self { .product(name: "NIOCore", package: "swift-nio") }
+    static var nioHTTP1: Self { .product(name: "NIOHTTP1", package: "swift-nio") }
+    static var nioHTTPTypes: Self { .product(name: "NIOHTTPTypes", package: "swift-nio-extras") }
     static var nioPosix: Self { .product(name: "NIOPosix", package: "swift-nio") }
     static var nioSSL: Self { .product(name: "NIOSSL", package: "swift-nio-ssl") }
 }

@@ -1,0 +1,266 @@
+import Logging
+import NIOCore
+import Synchronization
+
+/// Many callers, one connection: takes calls from any thread, and keeps a wire for them, again and again.
+///
+/// Calls gather in an inbox; the event loop empties it once a turn into one write. That is the pipelining: the busier the
+/// loop, the more goes out together. What is not marked otherwise is touched on the event loop alone.
+// Because the loop and the mutex are its locks, which the compiler cannot see.
+final class Multiplexer: @unchecked Sendable {
+    private enum State {
+        case connecting
+        case connected(Wire, since: NIODeadline)
+        case waiting(Scheduled<Void>, until: NIODeadline)
+        case ended
+    }
+
+    private struct Inbox {
+        var calls: [Call] = []
+        /// The loop has been told and has not looked yet.
+        var isAnnounced = false
+        /// Accepted and not yet off the wire, in commands and bytes.
+        var count = 0
+        var weight = 0
+        var isClosed = false
+    }
+
+    private let connector: Connector
+    private let loop: any EventLoop
+    private let logger: Logger
+    /// From any thread.
+    private let inbox = Mutex(Inbox())
+    private let connected = Atomic(false)
+    let ended: EventLoopPromise<Void>
+
+    private var state = State.connecting
+    private var waiting = CircularBuffer<Call>()
+    private var tries = 0
+    private var lastFailure: RedisError?
+    private var isClosing = false
+    private var sweep: (task: Scheduled<Void>, at: NIODeadline)?
+
+    init(_ connector: Connector, on loop: any EventLoop, logger: Logger) {
+        self.connector = connector
+        self.loop = loop
+        self.logger = logger
+        self.ended = loop.makePromise()
+    }
+
+    /// From any thread.
+    func start() {
+        loop.execute { self.connect() }
+    }
+
+    // MARK: From any thread
+
+    var isConnected: Bool { connected.load(ordering: .relaxed) }
+
+    func submit(_ call: Call) {
+        let settings = connector.configuration
+        let (refusal, isFirst): (RedisError?, Bool) = inbox.withLock { inbox in
+            if inbox.isClosed { return (.closed, false) }
+            let isFull =
+                inbox.count + call.count > settings.maximumWaiting
+                || inbox.weight + call.weight > settings.maximumWaitingBytes
+            if isFull, inbox.count > 0 { return (.queueFull, false) }
+            inbox.count += call.count
+            inbox.weight += call.weight
+            inbox.calls.append(call)
+            defer { inbox.isAnnounced = true }
+            return (nil, !inbox.isAnnounced)
+        }
+        if let refusal { call.fail(refusal) }
+        if isFirst { loop.execute { self.drain() } }
+    }
+
+    /// Takes no more calls, lets those that are on the wire or can still be written finish, then closes.
+    func close() {
+        inbox.withLock { $0.isClosed = true }
+        loop.execute {
+            self.isClosing = true
+            self.drain()
+        }
+    }
+
+    private func forget(count: Int, weight: Int) {
+        guard count > 0 else { return }
+        inbox.withLock {
+            $0.count -= count
+            $0.weight -= weight
+        }
+    }
+
+    // MARK: Sending
+
+    private func drain() {
+        let calls = inbox.withLock { inbox in
+            inbox.isAnnounced = false
+            defer { inbox.calls.removeAll() }
+            return inbox.calls
+        }
+        waiting.append(contentsOf: calls)
+        if case .connected(let wire, _) = state {
+            while wire.isWritable, !waiting.isEmpty {
+                let left = wire.send(nextBatch())
+                forget(count: left.unwanted, weight: left.weight)
+            }
+        } else if !calls.isEmpty {
+            hurry()
+        }
+        if let earliest = calls.lazy.map(\.deadline).min() { look(at: earliest) }
+        if isClosing { finishIfIdle() }
+    }
+
+    /// All that waits, but no more than makes a reasonable piece of memory.
+    private func nextBatch() -> [Call] {
+        var weight = 0
+        let batch = Array(
+            waiting.prefix { call in
+                defer { weight += call.weight }
+                return weight < 256 << 10
+            }
+        )
+        waiting.removeFirst(batch.count)
+        return batch
+    }
+
+    private func finishIfIdle() {
+        if case .connected(let wire, _) = state, wire.isOpen {
+            guard waiting.isEmpty, wire.isIdle else { return }
+            wire.onEvent = { _ in }
+            wire.close(.closed)
+        }
+        if case .waiting(let task, _) = state { task.cancel() }
+        fail(waiting: .closed)
+        if case .ended = state { return }
+        state = .ended
+        sweep?.task.cancel()
+        connected.store(false, ordering: .relaxed)
+        ended.succeed()
+    }
+
+    private func fail(waiting error: RedisError) {
+        let calls = waiting
+        waiting.removeAll()
+        for call in calls { call.fail(error) }
+        let (count, weight) = calls.reduce((0, 0)) { ($0.0 + $1.count, $0.1 + $1.weight) }
+        forget(count: count, weight: weight)
+    }
+
+    // MARK: Deadlines
+
+    /// One timer for all: most calls end long before it, and are not worth one each.
+    private func look(at deadline: NIODeadline) {
+        if let sweep, sweep.at <= deadline { return }
+        if case .ended = state { return }
+        sweep?.task.cancel()
+        let task = loop.scheduleTask(deadline: deadline) { [weak self] () -> Void in self?.expire() }
+        sweep = (task, deadline)
+    }
+
+    private func expire() {
+        sweep = nil
+        let now = NIODeadline.now()
+        var next: NIODeadline?
+        var kept = CircularBuffer<Call>()
+        var gone = (count: 0, weight: 0)
+        for call in waiting {
+            if call.deadline <= now { call.fail(lastFailure ?? .timedOut) }
+            if call.isWanted {
+                next = min(next ?? call.deadline, call.deadline)
+                kept.append(call)
+            } else {
+                gone.count += call.count
+                gone.weight += call.weight
+            }
+        }
+        waiting = kept
+        forget(count: gone.count, weight: gone.weight)
+        if case .connected(let wire, _) = state {
+            let silence = TimeAmount(clamping: connector.configuration.commandTimeout)
+            if let wireNext = wire.expire(at: now, silence: silence) { next = min(next ?? wireNext, wireNext) }
+        }
+        if let next { look(at: next) }
+        if isClosing { finishIfIdle() }
+    }
+
+    // MARK: Connecting
+
+    private func connect() {
+        if case .ended = state { return }
+        state = .connecting
+        tries += 1
+        connector.connect(on: loop).whenComplete { result in
+            if case .ended = self.state {
+                if case .success(let wire) = result { wire.close(.closed) }
+                return
+            }
+            switch result {
+            case .success(let wire): self.didConnect(wire)
+            case .failure(let error): self.didFail(error as? RedisError ?? .connect(Connector.reason(error)))
+            }
+        }
+    }
+
+    private func didConnect(_ wire: Wire) {
+        state = .connected(wire, since: .now())
+        lastFailure = nil
+        connected.store(true, ordering: .relaxed)
+        logger.info("connected to Redis", metadata: ["redis": "\(connector.configuration)", "tries": "\(tries)"])
+        wire.onEvent = { [weak self] event in self?.hear(event) }
+        drain()
+    }
+
+    private func didFail(_ error: RedisError) {
+        lastFailure = error
+        logger.log(
+            level: tries == 1 || tries.isMultiple(of: 20) ? .warning : .debug,
+            "cannot connect to Redis",
+            metadata: ["redis": "\(connector.configuration)", "try": "\(tries)", "reason": "\(error)"]
+        )
+        if error.isHopeless { fail(waiting: error) }
+        retry()
+    }
+
+    private func hear(_ event: Wire.Event) {
+        switch event {
+        case .answered(let count, let weight):
+            tries = 0
+            forget(count: count, weight: weight)
+            if isClosing { finishIfIdle() }
+        case .writable:
+            drain()
+        case .closed(let error, let count, let weight):
+            forget(count: count, weight: weight)
+            connected.store(false, ordering: .relaxed)
+            logger.warning(
+                "lost the connection to Redis",
+                metadata: ["redis": "\(connector.configuration)", "reason": "\(error)", "calls": "\(count)"]
+            )
+            lastFailure = error
+            if case .connected(_, let since) = state, since + .seconds(5) < .now() { tries = 0 }
+            retry()
+        }
+    }
+
+    private func retry() {
+        guard !isClosing else { return finishIfIdle() }
+        let longest = TimeAmount(clamping: connector.configuration.maximumBackoff)
+        let full = min(longest, .milliseconds(50) * (1 << min(tries, 20)))
+        // Because many processes lose the same server at the same time, they must not all come back at once.
+        wait(.nanoseconds(.random(in: full.nanoseconds / 2...full.nanoseconds)))
+    }
+
+    private func wait(_ amount: TimeAmount) {
+        let task = loop.scheduleTask(in: amount) { [weak self] () -> Void in self?.connect() }
+        state = .waiting(task, until: .now() + amount)
+    }
+
+    /// Somebody waits: a server that is back is found within a second, however long it was away.
+    private func hurry() {
+        guard case .waiting(let task, let until) = state, until > .now() + .seconds(1) else { return }
+        task.cancel()
+        wait(.milliseconds(.random(in: 500...1000)))
+    }
+}

@@ -1,0 +1,56 @@
+package import Hummingbird
+internal import HummingbirdCore
+package import Logging
+internal import NIOCore
+
+/// An HTTP/1 server with our limits, log, error envelopes and health routes around the given routes.
+package struct WebServer: Sendable {
+    package typealias Application = Hummingbird.Application<RouterResponder<WebContext>>
+
+    package let application: Application
+
+    /// - Parameters:
+    ///   - port: 0 takes any free one; `whenListening` tells which.
+    ///   - whenListening: called once with the port, when connections are accepted.
+    package init(
+        _ routes: [RouteCollection<WebContext>],
+        host: String,
+        port: Int,
+        limits: WebLimits = WebLimits(),
+        proxies: TrustedProxies = .none,
+        health: Health,
+        metrics: PrometheusRegistry,
+        logger: Logger,
+        whenListening: @escaping @Sendable (Int) -> Void = { _ in }
+    ) {
+        let router = Router(context: WebContext.self)
+        router.add(middleware: RequestLog(proxies: proxies, metrics: metrics))
+        router.add(middleware: ErrorEnvelopes())
+        for collection in [HealthRoutes(health: health, metrics: metrics).routes] + routes {
+            router.addRoutes(collection)
+        }
+        application = Application(
+            router: router,
+            server: .http1(configuration: limits.channel),
+            configuration: ApplicationConfiguration(
+                address: .hostname(host, port: port),
+                availableConnectionsDelegate: MaximumAvailableConnections(limits.connections, logger: logger)
+            ),
+            onServerRunning: { channel in whenListening(channel.localAddress?.port ?? port) },
+            logger: logger
+        )
+    }
+}
+
+extension WebLimits {
+    fileprivate var channel: HTTP1Channel.Configuration {
+        HTTP1Channel.Configuration(
+            additionalChannelHandlers: [ConnectionGuard(limits: self)],
+            httpDecoderConfiguration: .init(
+                maxHeaderFieldSize: headerBytes,
+                maxHeaderListSize: headerBytes,
+                maxHeaderFieldCount: headerCount
+            )
+        )
+    }
+}

@@ -1,0 +1,41 @@
+package import Hummingbird
+package import Web
+
+/// Runs a real server on a free port of the loopback while `body` runs, then ends it.
+package func withServer<Result: Sendable>(
+    _ routes: [RouteCollection<WebContext>] = [],
+    limits: WebLimits = WebLimits(),
+    proxies: TrustedProxies = .none,
+    health: Health = Health([]),
+    metrics: PrometheusRegistry = PrometheusRegistry(),
+    log: CapturedLog = CapturedLog(),
+    _ body: @Sendable (_ port: Int) async throws -> Result
+) async throws -> Result {
+    let (ports, port) = AsyncStream.makeStream(of: Int.self)
+    let server = WebServer(
+        routes,
+        host: "127.0.0.1",
+        port: 0,
+        limits: limits,
+        proxies: proxies,
+        health: health,
+        metrics: metrics,
+        logger: log.logger,
+        whenListening: { port.yield($0) }
+    )
+    return try await withThrowingTaskGroup(of: Void.self) { group in
+        group.addTask {
+            defer { port.finish() }
+            try await server.application.run()
+        }
+        guard let port = await ports.first(where: { _ in true }) else {
+            try await group.waitForAll()
+            throw ServerNeverListened()
+        }
+        let result = try await body(port)
+        group.cancelAll()
+        return result
+    }
+}
+
+package struct ServerNeverListened: Error {}
