@@ -124,6 +124,7 @@ let package = Package(
         tests("Store", ["Domain", "Postgres"]),
         tests("ThriveCart", ["Domain"]),
         tests("Web", [.hummingbird, .httpTypes, .log, .metrics]),
+        tests("Boot", ["Postgres", "Redis", "Sealing", "Web", .configuration, .log]),
         tests(
             "Journey",
             of: [],
