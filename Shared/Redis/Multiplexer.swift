@@ -152,9 +152,9 @@ final class Multiplexer: @unchecked Sendable {
     private func fail(waiting error: RedisError) {
         let calls = waiting
         waiting.removeAll()
-        for call in calls { call.fail(error) }
         let (count, weight) = calls.reduce((0, 0)) { ($0.0 + $1.count, $0.1 + $1.weight) }
         forget(count: count, weight: weight)
+        for call in calls { call.fail(error) }
     }
 
     // MARK: Deadlines
