@@ -62,8 +62,8 @@ import Testing
     }
 
     private func parse(_ body: String) throws -> PayloadNode {
-        var tree = PayloadTree()
-        _ = try FormParser.parse(Array(body.utf8).span, into: &tree)
+        var tree = PayloadTree(Array(body.utf8))
+        _ = try FormParser.parse(&tree)
         return tree.root
     }
 }
