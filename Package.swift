@@ -124,11 +124,8 @@ let package = Package(
         tests("Store", ["Domain", "Postgres"]),
         tests("ThriveCart", ["Domain"]),
         tests("Web", [.hummingbird, .httpTypes, .log, .metrics]),
-<<<<<<< HEAD
         tests("Control", of: ["ControlCommands", "gatehouse"], ["Domain", "Postgres", "Redis", "Sealing", "Store"]),
-=======
         tests("Boot", ["Postgres", "Redis", "Sealing", "Web", .configuration, .log]),
->>>>>>> 2483eaefdd6c21fa067a18a8c42442fe4f66a9ae
         tests(
             "Journey",
             of: [],
