@@ -110,7 +110,7 @@ final class Multiplexer: @unchecked Sendable {
                 }
             }
         }
-        if !calls.isEmpty { hurry() }
+        if !calls.isEmpty, case .waiting = state { hurry() }
         if let earliest = calls.lazy.map(\.deadline).min() { look(at: earliest) }
         if isClosing { finishIfIdle() }
     }
@@ -255,21 +255,22 @@ final class Multiplexer: @unchecked Sendable {
 
     private func retry() {
         guard !isClosing else { return finishIfIdle() }
-        let longest = TimeAmount(clamping: connector.configuration.maximumBackoff)
-        let full = min(longest, .milliseconds(50) * (1 << min(tries, 20)))
-        // Because many processes lose the same server at the same time, they must not all come back at once.
-        wait(.nanoseconds(.random(in: full.nanoseconds / 2...full.nanoseconds)))
+        var random = SystemRandomNumberGenerator()
+        wait(backoff.pause(after: tries, using: &random))
     }
 
-    private func wait(_ amount: TimeAmount) {
-        let task = loop.scheduleTask(in: amount) { [weak self] () -> Void in self?.connect() }
-        state = .waiting(task, until: .now() + amount)
+    private func wait(_ pause: TimeAmount) {
+        let task = loop.scheduleTask(in: pause) { [weak self] () -> Void in self?.connect() }
+        state = .waiting(task, until: .now() + pause)
     }
 
-    /// Somebody waits: a server that is back is found within a second, however long it was away.
     private func hurry() {
-        guard case .waiting(let task, let until) = state, until > .now() + .seconds(1) else { return }
+        var random = SystemRandomNumberGenerator()
+        let pause = backoff.pauseInAHurry(using: &random)
+        guard case .waiting(let task, let until) = state, until > .now() + pause else { return }
         task.cancel()
-        wait(.milliseconds(.random(in: 500...1000)))
+        wait(pause)
     }
+
+    private var backoff: Backoff { Backoff(longest: TimeAmount(clamping: connector.configuration.maximumBackoff)) }
 }

@@ -94,6 +94,27 @@ import Testing
         await server.kill()
     }
 
+    @Test func `the log tells what happens and no password`() async throws {
+        let server = try await RedisServer(.init(password: "hunter2"))
+        let log = LogRecorder()
+        var configuration = try server.configuration()
+        configuration.maximumBackoff = .milliseconds(50)
+        let client = RedisClient(configuration, logger: log.logger)
+        try await client.call(["PING"])
+        await server.kill()
+        try await eventually { log.lines.contains { $0.hasPrefix("warning cannot connect to Redis") } }
+        #expect(log.lines.contains { $0.hasPrefix("info connected to Redis") })
+        #expect(log.lines.contains { $0.hasPrefix("warning lost the connection to Redis") })
+
+        try await server.start()
+        configuration.password = "hunter3"
+        let stranger = RedisClient(configuration, logger: log.logger)
+        await #expect(throws: RedisError.self) { try await stranger.call(["PING"]) }
+        #expect(log.lines.contains { $0.contains("WRONGPASS") })
+        #expect(!log.lines.contains { $0.contains("hunter") })
+        await server.kill()
+    }
+
     @Test func `a full house is tried again`() async throws {
         let server = try await RedisServer(.init(more: ["--maxclients", "1"]))
         let first = try server.client()
