@@ -100,10 +100,11 @@ let package = Package(
             "SandboxPages",
             [
                 "Boot", "Domain", "ThriveCart", "Web", .hummingbird, .httpTypes, .mustache, .asyncHTTPClient,
-                .lifecycle, .log,
-            ]
+                .lifecycle, .log, .nio, .nioHTTP1,
+            ],
+            resources: [.embedInCode("Pages/Templates")]
         ),
-        main("sandbox", in: "Sandbox", ["Boot", "SandboxPages"]),
+        main("sandbox", in: "Sandbox", ["Boot", "SandboxPages", "Web", .lifecycle, .log]),
 
         // MARK: Tests
 
@@ -173,12 +174,18 @@ func shared(
 }
 
 /// What one process does: everything in its folder but `Main.swift`.
-func service(_ folder: String, _ name: String, _ dependencies: [Target.Dependency]) -> Target {
+func service(
+    _ folder: String,
+    _ name: String,
+    _ dependencies: [Target.Dependency],
+    resources: [Resource] = []
+) -> Target {
     .target(
         name: name,
         dependencies: dependencies,
         path: "Services/\(folder)",
         exclude: ["Main.swift"],
+        resources: resources,
         swiftSettings: .strict
     )
 }

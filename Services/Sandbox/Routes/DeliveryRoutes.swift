@@ -1,15 +1,15 @@
 package import Hummingbird
-internal import Web
+package import Web
 
 /// Deliveries by JSON: what was sent, how it was answered, once more.
-package struct DeliveryRoutes<Context: RequestContext>: Sendable {
+package struct DeliveryRoutes: Sendable {
     let shop: Shop
 
-    package var routes: RouteCollection<Context> {
-        RouteCollection(context: Context.self)
-            .get("deliveries", use: list)
-            .get("deliveries/:id", use: show)
-            .post("deliveries/:id/resend", use: resend)
+    package var routes: RouteCollection<WebContext> {
+        RouteCollection(context: WebContext.self)
+            .get("api/deliveries", use: list)
+            .get("api/deliveries/:id", use: show)
+            .post("api/deliveries/:id/resend", use: resend)
     }
 
     // MARK: GET /api/deliveries?order=…&event=…
@@ -21,7 +21,7 @@ package struct DeliveryRoutes<Context: RequestContext>: Sendable {
         var isIdle: Bool
     }
 
-    @Sendable func list(_ request: Request, _ context: Context) async throws -> Response {
+    @Sendable func list(_ request: Request, _ context: WebContext) async throws -> Response {
         let order = request.uri.queryParameters["order"].map(String.init)
         let event = request.uri.queryParameters["event"].map(String.init)
         let matching = await shop.postman.deliveries.reversed().filter {
@@ -39,7 +39,7 @@ package struct DeliveryRoutes<Context: RequestContext>: Sendable {
     }
 
     /// Errors: 404 `delivery_not_found`.
-    @Sendable func show(_ request: Request, _ context: Context) async throws -> Response {
+    @Sendable func show(_ request: Request, _ context: WebContext) async throws -> Response {
         guard let delivery = await shop.postman.delivery(try context.parameters.require("id", as: Int.self)) else {
             throw APIError(.notFound, "delivery_not_found", "There is no such delivery.")
         }
@@ -49,7 +49,7 @@ package struct DeliveryRoutes<Context: RequestContext>: Sendable {
     // MARK: POST /api/deliveries/{id}/resend
 
     /// Sends the same bytes again; 202. Errors: 404 `delivery_not_found`.
-    @Sendable func resend(_ request: Request, _ context: Context) async throws -> Response {
+    @Sendable func resend(_ request: Request, _ context: WebContext) async throws -> Response {
         guard await shop.postman.resend(try context.parameters.require("id", as: Int.self)) else {
             throw APIError(.notFound, "delivery_not_found", "There is no such delivery.")
         }

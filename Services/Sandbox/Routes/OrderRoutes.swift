@@ -1,20 +1,20 @@
-package import Domain
+internal import Domain
 internal import Foundation
 package import Hummingbird
-internal import Web
+package import Web
 
 /// Orders by JSON: buy, look, and let something happen to them.
-package struct OrderRoutes<Context: RequestContext>: Sendable {
+package struct OrderRoutes: Sendable {
     let shop: Shop
 
-    package var routes: RouteCollection<Context> {
-        RouteCollection(context: Context.self)
-            .post("orders", use: buy)
-            .get("orders", use: list)
-            .get("orders/:id", use: show)
-            .post("orders/:id/:change", use: change)
-            .post("carts/abandon", use: abandon)
-            .post("reset", use: reset)
+    package var routes: RouteCollection<WebContext> {
+        RouteCollection(context: WebContext.self)
+            .post("api/orders", use: buy)
+            .get("api/orders", use: list)
+            .get("api/orders/:id", use: show)
+            .post("api/orders/:id/:change", use: change)
+            .post("api/carts/abandon", use: abandon)
+            .post("api/reset", use: reset)
     }
 
     // MARK: POST /api/orders
@@ -48,7 +48,7 @@ package struct OrderRoutes<Context: RequestContext>: Sendable {
     /// Buys; the webhooks are on their way when it answers 201.
     ///
     /// Errors: 422 `bad_email`, 404 `item_not_found`, 404 `plan_not_found`.
-    @Sendable func buy(_ request: Request, _ context: Context) async throws -> Response {
+    @Sendable func buy(_ request: Request, _ context: WebContext) async throws -> Response {
         let body = try await request.decode(as: CartBody.self, context: context)
         let order = try await answering { try await shop.buy(body.cart) }
         return .json(OrderAnswer(order), status: .created)
@@ -61,14 +61,14 @@ package struct OrderRoutes<Context: RequestContext>: Sendable {
         var orders: [OrderAnswer]
     }
 
-    @Sendable func list(_ request: Request, _ context: Context) async throws -> Response {
+    @Sendable func list(_ request: Request, _ context: WebContext) async throws -> Response {
         .json(Orders(orders: await shop.ledger.orders.reversed().map(OrderAnswer.init)))
     }
 
     // MARK: GET /api/orders/{id}
 
     /// Errors: 404 `order_not_found`.
-    @Sendable func show(_ request: Request, _ context: Context) async throws -> Response {
+    @Sendable func show(_ request: Request, _ context: WebContext) async throws -> Response {
         let id = try context.parameters.require("id")
         return .json(OrderAnswer(try await answering { try await shop.ledger.order(id) }))
     }
@@ -86,10 +86,10 @@ package struct OrderRoutes<Context: RequestContext>: Sendable {
     ///
     /// Errors: 404 `order_not_found`, 404 `item_not_found`, 404 `change_not_found`, 409 `not_a_subscription`,
     /// 409 `not_possible`, 422 `item_missing`.
-    @Sendable func change(_ request: Request, _ context: Context) async throws -> Response {
+    @Sendable func change(_ request: Request, _ context: WebContext) async throws -> Response {
         let id = try context.parameters.require("id")
-        let bytes = try await request.body.collect(upTo: 64 << 10)
-        let body = bytes.readableBytes == 0 ? ChangeBody() : try JSONDecoder().decode(ChangeBody.self, from: bytes)
+        let bytes = try await request.bytes(limit: 64 << 10)
+        let body = bytes.isEmpty ? ChangeBody() : try JSONDecoder().decode(ChangeBody.self, from: Data(bytes))
         guard let change = Shop.Change(named: try context.parameters.require("change"), amount: body.amount) else {
             throw APIError(.notFound, "change_not_found", "One of renew, decline, refund, cancel, pause, resume.")
         }
@@ -99,7 +99,7 @@ package struct OrderRoutes<Context: RequestContext>: Sendable {
     // MARK: POST /api/carts/abandon
 
     /// Leaves the checkout before the button; 202. Takes what buying takes.
-    @Sendable func abandon(_ request: Request, _ context: Context) async throws -> Response {
+    @Sendable func abandon(_ request: Request, _ context: WebContext) async throws -> Response {
         let body = try await request.decode(as: CartBody.self, context: context)
         try await answering { try await shop.abandon(body.cart) }
         return Response(status: .accepted)
@@ -108,7 +108,7 @@ package struct OrderRoutes<Context: RequestContext>: Sendable {
     // MARK: POST /api/reset
 
     /// Forgets orders and deliveries; 204.
-    @Sendable func reset(_ request: Request, _ context: Context) async throws -> Response {
+    @Sendable func reset(_ request: Request, _ context: WebContext) async throws -> Response {
         await shop.reset()
         return Response(status: .noContent)
     }

@@ -1,9 +1,9 @@
 internal import AsyncHTTPClient
-package import Foundation
+internal import Foundation
 package import Logging
 internal import NIOCore
-internal import NIOFoundationCompat
-package import ServiceLifecycle
+internal import NIOHTTP1
+internal import ServiceLifecycle
 
 /// Sends webhooks and keeps a book of every delivery.
 ///
@@ -160,6 +160,15 @@ package actor Postman: Service {
     /// Nothing is left to send, but retries that wait for their time.
     package var isIdle: Bool {
         deliveries.allSatisfy { $0.underway == 0 || !$0.attempts.isEmpty }
+    }
+
+    /// Waits until nothing is left to send, so that a page can show the answers; at most so long.
+    package func settle(within patience: Duration) async {
+        let deadline = ContinuousClock.now + patience
+        while !isIdle, .now < deadline {
+            // Because being cancelled means that nobody waits for the page any more.
+            guard (try? await Task.sleep(for: .milliseconds(10))) != nil else { return }
+        }
     }
 
     package func forgetDeliveries() {

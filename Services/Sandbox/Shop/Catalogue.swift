@@ -1,5 +1,4 @@
 package import Domain
-package import Foundation
 
 /// What the demo shop sells: one product with several ways to pay, an order bump, an upsell and a downsell.
 package struct Catalogue: Sendable {

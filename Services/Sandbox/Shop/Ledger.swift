@@ -33,7 +33,7 @@ package actor Ledger {
 
     package func buy(_ cart: Cart) throws(ShopError) -> (order: ShopOrder, events: [ShopEvent]) {
         let now = clock.now
-        let items = try cart.lines(in: catalogue).map { order($0.offer, on: $0.plan, at: now) }
+        let items = try cart.lines(in: catalogue).map { line(for: $0.offer, on: $0.plan, at: now) }
         counted.orders += 1
         let order = ShopOrder(
             id: String(40_000_000 + counted.orders),
@@ -55,7 +55,7 @@ package actor Ledger {
         return LeftCart(buyer: buyer(of: cart), product: lines[0].offer.key, leftAt: clock.now)
     }
 
-    private func order(_ offer: Offer, on plan: PricePlan, at now: Date) -> OrderedItem {
+    private func line(for offer: Offer, on plan: PricePlan, at now: Date) -> OrderedItem {
         OrderedItem(
             key: offer.key,
             name: offer.name,
