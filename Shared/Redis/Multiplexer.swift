@@ -150,11 +150,18 @@ final class Multiplexer: @unchecked Sendable {
     }
 
     private func fail(waiting error: RedisError) {
-        let calls = waiting
+        let calls = Array(waiting)
         waiting.removeAll()
+        end(calls, error)
+    }
+
+    /// For calls that were not written. Their places are free before their callers are told, who may call again at once.
+    private func end(_ calls: [Call], _ error: RedisError) {
         let (count, weight) = calls.reduce((0, 0)) { ($0.0 + $1.count, $0.1 + $1.weight) }
         forget(count: count, weight: weight)
-        for call in calls { call.fail(error) }
+        // Because what was not written has had no outcome, however the connection broke.
+        let told = error.outcomeIsUnknown ? .connect("\(error)") : error
+        for call in calls { call.fail(told) }
     }
 
     // MARK: Deadlines
@@ -173,19 +180,17 @@ final class Multiplexer: @unchecked Sendable {
         let now = NIODeadline.now()
         var next: NIODeadline?
         var kept = CircularBuffer<Call>()
-        var gone = (count: 0, weight: 0)
+        var gone: [Call] = []
         for call in waiting {
-            if call.deadline <= now { call.fail(lastFailure ?? .timedOut) }
-            if call.isWanted {
+            if call.deadline > now, call.isWanted {
                 next = min(next ?? call.deadline, call.deadline)
                 kept.append(call)
             } else {
-                gone.count += call.count
-                gone.weight += call.weight
+                gone.append(call)
             }
         }
         waiting = kept
-        forget(count: gone.count, weight: gone.weight)
+        end(gone, lastFailure ?? .timedOut)
         if case .connected(let wire, _) = state {
             let silence = TimeAmount(clamping: connector.configuration.commandTimeout)
             if let wireNext = wire.expire(at: now, silence: silence) { next = min(next ?? wireNext, wireNext) }

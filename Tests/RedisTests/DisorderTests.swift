@@ -40,9 +40,11 @@ private final class Count: Sendable {
                     var dice = Dice(state: seed << 32 | UInt64(worker))
                     for round in 0..<60 {
                         let sent = "\(worker)/\(round)"
-                        let patience = Duration.microseconds(Int.random(in: 0...20_000, using: &dice))
+                        let isPatient = Int.random(in: 0..<4, using: &dice) == 0
+                        let patience: Duration =
+                            isPatient ? .seconds(10) : .microseconds(Int.random(in: 0...20_000, using: &dice))
                         let call = Task {
-                            if Int.random(in: 0..<8) == 0 {
+                            if round % 8 == 0 {
                                 let answers = try await client.pipeline(
                                     [["ECHO", .text(sent)], ["ECHO", "second"]],
                                     deadline: patience
@@ -69,7 +71,7 @@ private final class Count: Sendable {
                     if Bool.random(using: &dice) { try await proxy.cut() }
                     try await proxy.releaseAnswers()
                     let goal = answered.now + 5
-                    // Because the workers may have finished, this is only a pause.
+                    // Because the workers may have finished, it is only a pause and may end without success.
                     try? await eventually(within: .milliseconds(20)) { answered.now >= goal }
                 }
             }

@@ -48,12 +48,12 @@ import Testing
     @Test func `a server that sleeps past the time and the grace is left`() async throws {
         let proxy = try await Proxy(to: TestRedis.server().socket)
         var configuration = try RedisConfiguration(url: "unix://\(proxy.socket)")
-        configuration.commandTimeout = .milliseconds(100)
+        configuration.commandTimeout = .milliseconds(300)
         let client = RedisClient(configuration, logger: .silent)
         let blocking = try await client.blockingConnection()
         try await proxy.holdAnswers()
         await #expect(throws: RedisError.outcomeUnknown) {
-            try await blocking.call(["PING"], timeout: .milliseconds(100))
+            try await blocking.call(["PING"], timeout: .milliseconds(300))
         }
         await #expect(throws: RedisError.closed) { try await blocking.call(["PING"], timeout: .zero) }
     }
