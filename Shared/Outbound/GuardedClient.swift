@@ -142,6 +142,8 @@ package struct GuardedClient: Sendable {
         configuration.dnsOverride = [host: ip]
         configuration.httpVersion = .http1Only
         configuration.maximumUsesPerConnection = 1
+        // The schedule tries again, not the client: a closed port is known at once.
+        configuration.connectionPool.retryConnectionEstablishment = false
         return configuration
     }
 
