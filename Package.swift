@@ -49,6 +49,7 @@ let package = Package(
             resources: [.embedInCode("Scripts")]
         ),
         shared("Sealing", [.crypto]),
+        shared("Outbound", [.asyncHTTPClient, .crypto, .nio, .nioHTTP, .nioPosix, .nioSSL]),
 
         // MARK: What we keep, and whom we hear from
 
@@ -122,6 +123,7 @@ let package = Package(
         tests("Postgres"),
         tests("Jobs", ["Redis"]),
         tests("Sealing", ["COpenSSL"]),
+        tests("Outbound", [.asyncHTTPClient, .nio, .nioHTTP, .nioPosix]),
         tests("Store", ["Domain", "Postgres"]),
         tests("ThriveCart", ["Domain"]),
         tests("Web", [.hummingbird, .httpTypes, .log, .metrics]),
@@ -225,6 +227,7 @@ extension Target.Dependency {
     static var nio: Self { .product(name: "NIOCore", package: "swift-nio") }
     static var nioHTTP1: Self { .product(name: "NIOHTTP1", package: "swift-nio") }
     static var nioHTTPTypes: Self { .product(name: "NIOHTTPTypes", package: "swift-nio-extras") }
+    static var nioHTTP: Self { .product(name: "NIOHTTP1", package: "swift-nio") }
     static var nioPosix: Self { .product(name: "NIOPosix", package: "swift-nio") }
     static var nioSSL: Self { .product(name: "NIOSSL", package: "swift-nio-ssl") }
 }
