@@ -18,6 +18,8 @@ package struct CheckoutEvent: Sendable, Hashable {
     package var occurredAt: Date?
     package var buyer: Buyer?
     package var fact: CheckoutFact
+    /// What could not be read, or looks odd; it changes nothing but what an operator is shown.
+    package var remarks: Set<CheckoutRemark>
 
     package init(
         provider: Provider,
@@ -27,7 +29,8 @@ package struct CheckoutEvent: Sendable, Hashable {
         deliveryKey: String,
         occurredAt: Date?,
         buyer: Buyer?,
-        fact: CheckoutFact
+        fact: CheckoutFact,
+        remarks: Set<CheckoutRemark> = []
     ) {
         self.provider = provider
         self.account = account
@@ -37,6 +40,7 @@ package struct CheckoutEvent: Sendable, Hashable {
         self.occurredAt = occurredAt
         self.buyer = buyer
         self.fact = fact
+        self.remarks = remarks
     }
 }
 

@@ -1,0 +1,102 @@
+import Crypto
+
+/// One body that ThriveCart posted, parsed but not yet believed: see `ThriveCartVerifier`.
+package struct ThriveCartPayload: Sendable {
+    static let secretName = Array("thrivecart_secret".utf8)
+
+    /// Every field; the secret is still among them.
+    package let root: PayloadNode
+    private let raw: [UInt8]
+    /// Where in `raw` the secret is, in whatever spelling, each with one separator.
+    private let secrets: [Range<Int>]
+
+    init(raw: [UInt8], root: PayloadNode, secrets: [Range<Int>]) {
+        self.raw = raw
+        self.root = root
+        self.secrets = secrets
+    }
+
+    /// The secret word that came with the body; nil when there is none, when it is empty, and when it is not plain text.
+    ///
+    /// Source: rule A6.
+    package var secret: [UInt8]? {
+        guard let bytes = root["thrivecart_secret"]?.bytes, !bytes.isEmpty else { return nil }
+        return bytes
+    }
+
+    /// The seller's account, lower case; nil when the body names none.
+    package var account: String? { root["thrivecart_account"]?.identifier?.lowercased() }
+
+    /// Whether the body names an account, and not this one. What is no plain text is never this one.
+    func namesAccount(otherThan account: String) -> Bool {
+        guard let node = root["thrivecart_account"] else { return false }
+        guard !node.isMap else { return true }
+        return node.value.map { $0.lowercased() != account } ?? false
+    }
+
+    /// The event's name as it came, `order.success`; nil for a ping.
+    package var event: String? { root["event"]?.identifier }
+
+    /// The posts that ThriveCart makes to see whether the address works: empty, or without an event. Source: rule A1.
+    package var isPing: Bool { event == nil }
+
+    /// What stays the same when the same delivery is sent again: `webhook_id`, else the event and `event_id`, else a
+    /// digest of all fields but the secret.
+    ///
+    /// Unique within one account. At most 220 bytes. The digest does not depend on the encoding or the fields' order.
+    /// Source: rule B1.
+    package var deliveryKey: String {
+        if let webhook = root["webhook_id"]?.identifier { return "webhook:\(webhook)" }
+        if let event, let id = root["event_id"]?.identifier { return "event:\(event):\(id)" }
+        var digest = SHA256()
+        root.addCanonically(to: &digest)
+        return "sha256:" + digest.finalize().map { $0.hexPair }.joined()
+    }
+
+    /// The body as it came, byte for byte, less every field that is the secret or inside it.
+    ///
+    /// What is left is valid in its encoding and parses to the same fields. This is what may be stored.
+    package func withoutSecret() -> [UInt8] {
+        var kept: [UInt8] = []
+        kept.reserveCapacity(raw.count)
+        var position = 0
+        for cut in secrets.sorted(by: { $0.lowerBound < $1.lowerBound }) {
+            if cut.lowerBound > position { kept += raw[position..<cut.lowerBound] }
+            position = max(position, cut.upperBound)
+        }
+        kept += raw[position...]
+        return kept
+    }
+}
+
+extension PayloadNode {
+    /// Adds keys and values, each with its length, keys in byte order; empty maps, which forms can't hold, are left out.
+    fileprivate func addCanonically(to digest: inout SHA256) {
+        guard isMap else {
+            // Because a form writes null as its four letters.
+            digest.add(bytes ?? Array("null".utf8), as: "=")
+            return
+        }
+        let sorted = members.sorted { $0.key.lexicographicallyPrecedes($1.key) }
+        for (key, value) in sorted where key != ThriveCartPayload.secretName && !value.isEmptyMap {
+            digest.add(key, as: ".")
+            value.addCanonically(to: &digest)
+        }
+        digest.add([], as: "/")
+    }
+
+    /// A map without text anywhere in it.
+    private var isEmptyMap: Bool { isMap && members.allSatisfy { $0.value.isEmptyMap } }
+}
+
+extension SHA256 {
+    fileprivate mutating func add(_ bytes: [UInt8], as kind: Unicode.Scalar) {
+        update(data: Array("\(bytes.count)\(kind)".utf8))
+        update(data: bytes)
+    }
+}
+
+extension UInt8 {
+    /// Two lower-case hex digits.
+    var hexPair: String { (self < 16 ? "0" : "") + String(self, radix: 16) }
+}
