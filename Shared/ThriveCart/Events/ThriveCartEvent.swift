@@ -180,11 +180,16 @@ private struct ThriveCartEvent {
         }
     }
 
-    /// The invoice of one renewal ends in `-n`; without that it is the order's, which all renewals share.
+    /// The invoice of one renewal is the order's and `-n`; the order's alone is the same for all of them.
     private var paymentInvoice: String? {
-        [root["invoice_id"], root["subscription", "invoice_str"]].lazy
+        let ofOrder = [root["order", "invoice_id"], root["subscription", "invoice_id"]].map { $0?.identifier }
+        return [root["invoice_id"], root["subscription", "invoice_str"]].lazy
             .compactMap { $0?.identifier }
-            .first { $0.contains("-") }
+            .first { invoice in
+                guard !ofOrder.contains(invoice), let dash = invoice.lastIndex(of: "-") else { return false }
+                let number = invoice[invoice.index(after: dash)...]
+                return !number.isEmpty && number.utf8.allSatisfy(\.isDigit)
+            }
     }
 
     private func subscriptionNumber(of item: ItemReference) -> String? {
