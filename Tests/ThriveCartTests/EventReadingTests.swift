@@ -39,7 +39,8 @@ import Testing
         ("subscription[type]=upsell&subscription[id]=3", "upsell-3"), ("base_product=7", "only-item"),
         ("subscription[type]=&subscription[id]=null", "only-item"), ("subscription=x", "only-item"),
         ("subscription[type]=upsell&subscription[upsell_id]=3", "upsell-3"),
-        ("subscription[id]=3", "none"), ("subscription[type]=plan&subscription[id]=3", "none"),
+        ("subscription[upsell_id]=3&subscription[product_id]=7", "upsell-3"), ("subscription[id]=3", "none"),
+        ("subscription[type]=plan&subscription[id]=3", "none"),
         ("subscription[type]=product&subscription[id]=sub_1", "none"), ("subscription[type]=product", "none"),
     ]) func `a later event names its item or means the only one, and nothing is guessed`(
         fields: String,

@@ -174,10 +174,18 @@ private struct ThriveCartEvent {
         var number = fields?["id"]?.identifier
         if number == nil, let named { number = fields?["\(named)_id"]?.identifier }
         switch (named, number) {
-        case (nil, nil): return .onlyItem
+        case (nil, nil): return namedByKind(in: fields) ?? .onlyItem
         case (let kind?, let number?): return ItemKey(kind: kind, number: number).map { .exact($0) }
         default: return nil
         }
+    }
+
+    /// `upsell_id` and its like, the keys by which Event Subscriptions are filtered.
+    private func namedByKind(in fields: PayloadNode?) -> ItemReference? {
+        let keys = [ItemKey.Kind.bump, .upsell, .downsell].compactMap { kind in
+            fields?["\(kind.rawValue)_id"]?.identifier.flatMap { ItemKey(kind: kind.rawValue, number: $0) }
+        }
+        return keys.count == 1 ? .exact(keys[0]) : nil
     }
 
     /// The invoice of one renewal is the order's and `-n`; the order's alone is the same for all of them.
