@@ -19,7 +19,7 @@ package struct Gatehouse: AsyncParsableCommand {
               gatehouse simulate purchase --email ana@example.com --item product-7
               gatehouse access ana@example.com basic
             """,
-        subcommands: []
+        subcommands: [Migrate.self, Members.self, Access.self, Events.self, Leads.self]
     )
 
     package init() {}

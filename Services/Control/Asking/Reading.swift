@@ -1,0 +1,40 @@
+import ArgumentParser
+import Domain
+import Foundation
+
+/// Reads what operators type into what we mean, and says what was wanted instead.
+enum Reading {
+    /// The short name of a site or a plan.
+    static func slug(_ text: String) throws -> Slug {
+        try Slug(text) ?? fail("a short name has up to 63 lower case letters, digits and hyphens, such as sailing-course")
+    }
+
+    /// An External ID. Exact but for case: one that is nearly right must not be taken for another. Source: rule D4.
+    static func item(_ text: String) throws -> ItemKey {
+        guard let key = ItemKey(text), key.description == text.lowercased() else {
+            return try fail("an External ID is product-2, bump-7, upsell-3 or downsell-5, with ThriveCart's number")
+        }
+        return key
+    }
+
+    static func email(_ text: String) throws -> EmailAddress {
+        try EmailAddress(text) ?? fail("an e-mail address is name@example.com")
+    }
+
+    /// The id of one of our things.
+    static func id<Subject>(_ text: String) throws -> Identifier<Subject> {
+        try Identifier(text) ?? fail("an id has 36 characters, such as 0198f0a2-7c4e-7b1d-9d5e-3f2a1b0c4d5e")
+    }
+
+    /// A span of time.
+    static func span(_ text: String) throws -> Duration {
+        try Span.parse(text) ?? fail("a time is 500ms, 10s, 15m, 2h or 7d")
+    }
+
+    /// A moment, or an age.
+    static func moment(_ text: String) throws -> Date {
+        try Moment.parse(text, now: .now) ?? fail("a moment is 2026-03-01, 2026-03-01T10:00:00Z, or an age such as 2h or 7d")
+    }
+
+    private static func fail<Value>(_ message: String) throws -> Value { throw ValidationError(message) }
+}
