@@ -125,6 +125,7 @@ let package = Package(
         tests("ThriveCart", ["Domain"]),
         tests("Web", [.hummingbird, .httpTypes, .log, .metrics]),
         tests("Control", of: ["ControlCommands", "gatehouse"], ["Domain", "Postgres", "Redis", "Sealing", "Store"]),
+        tests("Boot", ["Postgres", "Redis", "Sealing", "Web", .configuration, .log]),
         tests(
             "Journey",
             of: [],
