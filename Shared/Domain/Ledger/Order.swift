@@ -53,6 +53,19 @@ package struct Order: Sendable, Hashable {
         if onlyItem == key { item.merge(unplaced) }
         return item
     }
+
+    /// What each item gives; a tombstone gives `.none`.
+    package func states(at now: Date, policy: AccessPolicy) -> [ItemKey: EntitlementState] {
+        let onlyItem = onlyItem
+        return items.keys.reduce(into: [:]) { states, key in
+            states[key] = item(key)?.access(at: now, policy: policy, isOnlyItem: key == onlyItem)
+        }
+    }
+
+    /// Whether anything that was bought is among `items`, the ones that open a plan. Others are ignored. Source: rule D5.
+    package func holdsBought(of items: Set<ItemKey>) -> Bool {
+        self.items.keys.contains { items.contains($0) && item($0)?.isBought == true }
+    }
 }
 
 /// What a sale says of the whole order.
@@ -121,10 +134,18 @@ extension Order {
                 currency: sale.currency,
                 totalGross: sale.totalGross
             )
-            for sold in sale.items { items[sold.key, default: OrderItem()].sale = ItemSale(sold, at: time) }
+            for sold in sale.items {
+                change(.exact(sold.key)) {
+                    $0.sale = ItemSale(sold, at: time)
+                    $0.subscription = sold.subscription
+                }
+            }
         case .payment(let payment):
-            change(payment.item) { $0.payments[payment.key(in: event)] = ItemPayment(payment, event, at: time) }
-            if payment.remaining == 0 { change(payment.item) { $0.completedAt = time } }
+            change(payment.item) {
+                $0.payments[payment.key(in: event)] = ItemPayment(payment, event, at: time)
+                $0.subscription = payment.subscription
+                if payment.remaining == 0 { $0.completedAt = time }
+            }
         case .paymentFailed(let failure):
             change(failure.item) {
                 $0.failures[failure.key(in: event)] = ItemFailure(failedAt: time, invoice: failure.invoice)
@@ -165,8 +186,7 @@ extension ItemSale {
             paidGross: sold.paidGross,
             recurs: sold.recurrence != nil,
             nextDue: sold.recurrence?.nextDue,
-            frequency: sold.recurrence?.frequency,
-            subscription: sold.subscription
+            frequency: sold.recurrence?.frequency
         )
     }
 }

@@ -20,6 +20,8 @@ package struct OrderItem: Sendable, Hashable {
     package var cancellation: ItemCancellation?
     /// When the last instalment was paid. Source: rule F7.
     package var completedAt: Date?
+    /// The provider's own number of the subscription; its API asks for it.
+    package var subscription: String?
 
     package init() {}
 
@@ -32,6 +34,7 @@ package struct OrderItem: Sendable, Hashable {
         suspension = joined(suspension, other.suspension)
         cancellation = joined(cancellation, other.cancellation)
         completedAt = earliest(completedAt, other.completedAt)
+        subscription = latest(subscription, other.subscription)
     }
 }
 
@@ -45,8 +48,6 @@ package struct ItemSale: Sendable, Hashable, Joinable {
     package var recurs: Bool
     package var nextDue: Date?
     package var frequency: BillingFrequency?
-    /// The provider's number of the subscription.
-    package var subscription: String?
 
     package init(
         soldAt: Date,
@@ -54,8 +55,7 @@ package struct ItemSale: Sendable, Hashable, Joinable {
         paidGross: Int64? = nil,
         recurs: Bool = false,
         nextDue: Date? = nil,
-        frequency: BillingFrequency? = nil,
-        subscription: String? = nil
+        frequency: BillingFrequency? = nil
     ) {
         self.soldAt = soldAt
         self.name = name
@@ -63,7 +63,6 @@ package struct ItemSale: Sendable, Hashable, Joinable {
         self.recurs = recurs
         self.nextDue = nextDue
         self.frequency = frequency
-        self.subscription = subscription
     }
 
     func joined(with other: Self) -> Self {
@@ -73,8 +72,7 @@ package struct ItemSale: Sendable, Hashable, Joinable {
             paidGross: latest(paidGross, other.paidGross),
             recurs: recurs || other.recurs,
             nextDue: latest(nextDue, other.nextDue),
-            frequency: latest(frequency, other.frequency),
-            subscription: latest(subscription, other.subscription)
+            frequency: latest(frequency, other.frequency)
         )
     }
 }
