@@ -14,12 +14,15 @@ package struct Gatehouse: AsyncParsableCommand {
 
             EXAMPLE
               gatehouse migrate
-              gatehouse site create demo --name "Demo" --thrivecart-account demoshop --thrivecart-secret-file secret.txt
+              gatehouse site create demo --name Demo --thrivecart-account demoshop
               gatehouse plan create basic --name "Basic" --item product-7
               gatehouse simulate purchase --email ana@example.com --item product-7
               gatehouse access ana@example.com basic
             """,
-        subcommands: [Migrate.self, Members.self, Access.self, Events.self, Leads.self]
+        subcommands: [
+            Migrate.self, Members.self, Access.self, Events.self, Leads.self, Queues.self, DeadLetters.self,
+            Schedules.self,
+        ]
     )
 
     package init() {}

@@ -79,7 +79,8 @@ extension Transaction {
         )
     }
 
-    package func foundInboundEvent(_ id: InboundEvent.ID, of site: Site.ID) throws(PostgresError) -> FoundInboundEvent? {
+    package func foundInboundEvent(_ id: InboundEvent.ID, of site: Site.ID) throws(PostgresError) -> FoundInboundEvent?
+    {
         try foundEvents("WHERE id = \(id.uuid) AND site = \(site.uuid)").first
     }
 

@@ -43,7 +43,9 @@ extension Transaction {
         if let status = search.status { conditions.append("status = \(status.rawValue)") }
         if let since = search.since { conditions.append("abandoned_at >= \(since)") }
         if let after = search.after {
-            conditions.append("(abandoned_at, id) < (SELECT a.abandoned_at, a.id FROM leads a WHERE a.id = \(after.uuid))")
+            conditions.append(
+                "(abandoned_at, id) < (SELECT a.abandoned_at, a.id FROM leads a WHERE a.id = \(after.uuid))"
+            )
         }
         let found = try rows(
             """

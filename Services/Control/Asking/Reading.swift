@@ -1,12 +1,14 @@
 import ArgumentParser
 import Domain
 import Foundation
+import Jobs
 
 /// Reads what operators type into what we mean, and says what was wanted instead.
 enum Reading {
     /// The short name of a site or a plan.
     static func slug(_ text: String) throws -> Slug {
-        try Slug(text) ?? fail("a short name has up to 63 lower case letters, digits and hyphens, such as sailing-course")
+        try Slug(text)
+            ?? fail("a short name has up to 63 lower case letters, digits and hyphens, such as sailing-course")
     }
 
     /// An External ID. Exact but for case: one that is nearly right must not be taken for another. Source: rule D4.
@@ -26,6 +28,11 @@ enum Reading {
         try Identifier(text) ?? fail("an id has 36 characters, such as 0198f0a2-7c4e-7b1d-9d5e-3f2a1b0c4d5e")
     }
 
+    static func queue(_ text: String) throws -> QueueName {
+        try QueueName(text)
+            ?? fail("a queue's name has lower case letters, digits, dots and hyphens, such as fulfillment")
+    }
+
     /// A span of time.
     static func span(_ text: String) throws -> Duration {
         try Span.parse(text) ?? fail("a time is 500ms, 10s, 15m, 2h or 7d")
@@ -33,7 +40,8 @@ enum Reading {
 
     /// A moment, or an age.
     static func moment(_ text: String) throws -> Date {
-        try Moment.parse(text, now: .now) ?? fail("a moment is 2026-03-01, 2026-03-01T10:00:00Z, or an age such as 2h or 7d")
+        try Moment.parse(text, now: .now)
+            ?? fail("a moment is 2026-03-01, 2026-03-01T10:00:00Z, or an age such as 2h or 7d")
     }
 
     private static func fail<Value>(_ message: String) throws -> Value { throw ValidationError(message) }

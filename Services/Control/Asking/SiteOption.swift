@@ -6,7 +6,11 @@ import Store
 
 /// Which site is meant.
 struct SiteOption: ParsableArguments {
-    @Option(name: .long, help: ArgumentHelp("The site's short name (default: the only site).", valueName: "slug"), transform: Reading.slug)
+    @Option(
+        name: .long,
+        help: ArgumentHelp("The site's short name (default: the only site).", valueName: "slug"),
+        transform: Reading.slug
+    )
     var site: Slug?
 }
 
@@ -22,7 +26,9 @@ extension Transaction {
                 fix: others.isEmpty ? CommandProblem.firstSite : "--site with one of: \(others.joined(separator: ", "))"
             )
         }
-        guard !found.isEmpty else { throw CommandProblem.failure("there is no site yet", fix: CommandProblem.firstSite) }
+        guard !found.isEmpty else {
+            throw CommandProblem.failure("there is no site yet", fix: CommandProblem.firstSite)
+        }
         throw CommandProblem.usage(
             "there are \(found.count) sites",
             fix: "--site with one of: \(found.map(\.slug).joined(separator: ", "))"

@@ -25,7 +25,11 @@ struct Access: OperatorCommand {
 
     @OptionGroup var site: SiteOption
 
-    @Option(name: .long, help: ArgumentHelp("Wait for access so long, such as 10s.", valueName: "time"), transform: Reading.span)
+    @Option(
+        name: .long,
+        help: ArgumentHelp("Wait for access so long, such as 10s.", valueName: "time"),
+        transform: Reading.span
+    )
     var wait: Duration = .zero
 
     @OptionGroup var output: OutputOptions
@@ -67,7 +71,8 @@ struct Access: OperatorCommand {
             let site = try transaction.site(self.site, at: now)
             let plan = try transaction.plan(self.plan, of: site)
             let member = try transaction.foundMember(of: site.id, email: email)
-            let sources = try member.map { try transaction.accessSources(of: [$0.id]).filter { $0.plan == plan.id } } ?? []
+            let sources =
+                try member.map { try transaction.accessSources(of: [$0.id]).filter { $0.plan == plan.id } } ?? []
             let access = PlanAccess(plan.slug, sources, at: now)
             return Reply(
                 email: email.original,

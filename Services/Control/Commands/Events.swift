@@ -38,10 +38,18 @@ struct ListEvents: OperatorCommand {
     @Option(name: .long, help: "What came of it.")
     var status: InboundEvent.Status?
 
-    @Option(name: .long, help: ArgumentHelp("Received after this moment or age.", valueName: "time"), transform: Reading.moment)
+    @Option(
+        name: .long,
+        help: ArgumentHelp("Received after this moment or age.", valueName: "time"),
+        transform: Reading.moment
+    )
     var since: Date?
 
-    @Option(name: .long, help: ArgumentHelp("Received before this moment or age.", valueName: "time"), transform: Reading.moment)
+    @Option(
+        name: .long,
+        help: ArgumentHelp("Received before this moment or age.", valueName: "time"),
+        transform: Reading.moment
+    )
     var until: Date?
 
     @OptionGroup var page: PageOptions<InboundEvent>

@@ -27,7 +27,11 @@ struct ListLeads: OperatorCommand {
     @Option(name: .long, help: "Only open ones, ones who are members already, or converted ones.")
     var status: Lead.Status?
 
-    @Option(name: .long, help: ArgumentHelp("Only after this moment or age.", valueName: "time"), transform: Reading.moment)
+    @Option(
+        name: .long,
+        help: ArgumentHelp("Only after this moment or age.", valueName: "time"),
+        transform: Reading.moment
+    )
     var since: Date?
 
     @OptionGroup var page: PageOptions<Lead>

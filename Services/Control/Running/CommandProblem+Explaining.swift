@@ -1,4 +1,5 @@
 import Foundation
+import Jobs
 import Postgres
 import Redis
 import Sealing
@@ -10,6 +11,7 @@ extension CommandProblem {
         case let problem as CommandProblem: self = problem
         case let error as PostgresError: self.init(error)
         case let error as RedisError: self.init(error)
+        case let error as JobsError: self.init(error)
         case let error as SealingError: self = .failure("\(error)", fix: Self.keysFix)
         case is CancellationError: self = .failure("interrupted; nothing of it was kept")
         default: return nil
@@ -21,7 +23,10 @@ extension CommandProblem {
         case .server(let refusal) where ["42P01", "42703"].contains(refusal.sqlstate):
             self = .failure("the database lacks what this release needs", fix: "gatehouse migrate")
         case .connect(let sqlstate?, let reason) where ["28000", "28P01", "3D000"].contains(sqlstate):
-            self = .settings("Postgres refuses us: \(reason)", fix: "put the right user, password and database in DATABASE_URL")
+            self = .settings(
+                "Postgres refuses us: \(reason)",
+                fix: "put the right user, password and database in DATABASE_URL"
+            )
         case .migration(let name, let problem):
             self = .failure("migration \(name): \(problem)")
         default:
@@ -41,6 +46,14 @@ extension CommandProblem {
                 error.isTransient
                 ? .unavailable("\(error)", fix: "see that Redis runs and that REDIS_URL is right, then try again")
                 : .failure("\(error)")
+        }
+    }
+
+    private init(_ error: JobsError) {
+        switch error {
+        case .redis(let error): self.init(error)
+        case .full: self = .unavailable("\(error)", fix: "start more workers, or wait until they have caught up")
+        default: self = .failure("\(error)")
         }
     }
 
