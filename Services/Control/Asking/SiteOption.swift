@@ -1,6 +1,5 @@
 import ArgumentParser
 import Domain
-import Foundation
 import Postgres
 import Store
 
@@ -15,40 +14,34 @@ struct SiteOption: ParsableArguments {
 }
 
 extension Transaction {
-    /// The site that is meant, or what to do where that is not clear.
-    func site(_ option: SiteOption, at now: Date) throws -> FoundSite {
-        let found = try foundSites(slug: option.site, at: now)
-        if let only = found.first, found.count == 1 { return only }
-        if let wanted = option.site {
-            let others = try foundSites(at: now).map(\.slug)
+    func site(_ option: SiteOption) throws -> Site { try site(option.site) }
+
+    /// The site that is meant, nil being the only one; where that is not clear, what to do.
+    func site(_ wanted: Slug?) throws -> Site {
+        if let wanted, let site = try site(slug: wanted) { return site }
+        let sites = try self.sites()
+        let names = sites.map(\.slug.text).joined(separator: ", ")
+        switch (wanted, sites.count) {
+        case (_, 0):
             throw CommandProblem.failure(
-                "there is no site \(wanted)",
-                fix: others.isEmpty ? CommandProblem.firstSite : "--site with one of: \(others.joined(separator: ", "))"
+                "there is no site yet",
+                fix: "gatehouse site create demo --name Demo --thrivecart-account ACCOUNT --thrivecart-secret-file FILE"
             )
+        case (let wanted?, _): throw CommandProblem.failure("there is no site \(wanted)", fix: "one of: \(names)")
+        case (nil, 1): return sites[0]
+        case (nil, _): throw CommandProblem.usage("there are \(sites.count) sites", fix: "--site with one of: \(names)")
         }
-        guard !found.isEmpty else {
-            throw CommandProblem.failure("there is no site yet", fix: CommandProblem.firstSite)
-        }
-        throw CommandProblem.usage(
-            "there are \(found.count) sites",
-            fix: "--site with one of: \(found.map(\.slug).joined(separator: ", "))"
-        )
     }
 
     /// The plan with this name.
-    func plan(_ slug: Slug, of site: FoundSite) throws -> FoundPlan {
-        if let plan = try foundPlans(of: site.id, slug: slug).first { return plan }
-        let others = try foundPlans(of: site.id).map(\.slug)
+    func plan(_ slug: Slug, of site: Site) throws -> Plan {
+        if let plan = try plan(slug: slug, of: site.id) { return plan }
+        let names = try plans(of: site.id).map(\.slug.text)
         throw CommandProblem.failure(
             "the site \(site.slug) has no plan \(slug)",
-            fix: others.isEmpty
-                ? "gatehouse plan create \(slug) --site \(site.slug) --name \"…\" --item product-1"
-                : "one of its plans: \(others.joined(separator: ", "))"
+            fix: names.isEmpty
+                ? "gatehouse plan create \(slug) --site \(site.slug) --name NAME --item product-1"
+                : "one of: \(names.joined(separator: ", "))"
         )
     }
-}
-
-extension CommandProblem {
-    fileprivate static let firstSite =
-        "gatehouse site create demo --name \"Demo\" --thrivecart-account ACCOUNT --thrivecart-secret-file FILE"
 }

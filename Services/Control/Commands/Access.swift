@@ -67,16 +67,16 @@ struct Access: OperatorCommand {
 
     private func reply(at desk: Desk) async throws -> Reply {
         let now = Date.now
-        return try await desk.database.read { transaction in
-            let site = try transaction.site(self.site, at: now)
+        return try await desk.store.read { transaction in
+            let site = try transaction.site(self.site)
             let plan = try transaction.plan(self.plan, of: site)
             let member = try transaction.foundMember(of: site.id, email: email)
             let sources =
                 try member.map { try transaction.accessSources(of: [$0.id]).filter { $0.plan == plan.id } } ?? []
-            let access = PlanAccess(plan.slug, sources, at: now)
+            let access = PlanAccess(plan.slug.text, sources, at: now)
             return Reply(
                 email: email.original,
-                plan: plan.slug,
+                plan: plan.slug.text,
                 access: access.access,
                 member: member != nil,
                 status: access.status,

@@ -78,8 +78,8 @@ struct ListEvents: OperatorCommand {
     }
 
     func answer(at desk: Desk) async throws -> Reply {
-        try await desk.database.read { transaction in
-            var search = InboundEventSearch(site: try transaction.site(site, at: .now).id)
+        try await desk.store.read { transaction in
+            var search = InboundEventSearch(site: try transaction.site(site).id)
             search.email = email
             search.order = order
             search.name = name
@@ -147,8 +147,8 @@ struct ShowEvent: OperatorCommand {
     }
 
     func answer(at desk: Desk) async throws -> Reply {
-        try await desk.database.read { transaction in
-            let site = try transaction.site(site, at: .now)
+        try await desk.store.read { transaction in
+            let site = try transaction.site(site)
             guard let event = try transaction.foundInboundEvent(id, of: site.id) else { return Reply() }
             return Reply(
                 event: EventEntry(event),

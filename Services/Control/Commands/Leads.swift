@@ -67,8 +67,8 @@ struct ListLeads: OperatorCommand {
     }
 
     func answer(at desk: Desk) async throws -> Reply {
-        try await desk.database.read { transaction in
-            var search = LeadSearch(site: try transaction.site(site, at: .now).id)
+        try await desk.store.read { transaction in
+            var search = LeadSearch(site: try transaction.site(site).id)
             search.status = status
             search.since = since
             search.after = page.after

@@ -64,8 +64,8 @@ struct ListMembers: OperatorCommand {
 
     func answer(at desk: Desk) async throws -> Reply {
         let now = Date.now
-        return try await desk.database.read { transaction in
-            let site = try transaction.site(self.site, at: now)
+        return try await desk.store.read { transaction in
+            let site = try transaction.site(self.site)
             let plan = try self.plan.map { try transaction.plan($0, of: site).id }
             let found = try transaction.search(
                 MemberSearch(site: site.id, text: search, plan: plan, after: page.after, limit: page.limit + 1)
@@ -141,8 +141,8 @@ struct ShowMember: OperatorCommand {
 
     func answer(at desk: Desk) async throws -> Reply {
         let now = Date.now
-        return try await desk.database.read { transaction in
-            let site = try transaction.site(self.site, at: now)
+        return try await desk.store.read { transaction in
+            let site = try transaction.site(self.site)
             guard let member = try transaction.foundMember(of: site.id, email: email) else { return Reply() }
             return Reply(
                 member: Reply.Person(

@@ -1,6 +1,7 @@
 package import Postgres
 package import Redis
 package import Sealing
+import Store
 
 /// What a command can't do without; all that is missing is told at once, before anything is done.
 package enum Need: Sendable, Hashable, CaseIterable {
@@ -25,6 +26,7 @@ package struct Desk: Sendable {
     }
 
     var database: PostgresPool { get throws { try openDatabase ?? Self.missing("DATABASE_URL") } }
+    var store: Store { get throws { Store(try database) } }
     var redis: RedisClient { get throws { try openRedis ?? Self.missing("REDIS_URL") } }
     var sealer: Sealer { get throws { try openSealer ?? Self.missing("APP_KEYS") } }
 
