@@ -19,9 +19,10 @@ package struct Gatehouse: AsyncParsableCommand {
               gatehouse simulate purchase --email ana@example.com --item product-7
               gatehouse access ana@example.com basic
             """,
-        subcommands: [
-            Migrate.self, Members.self, Access.self, Events.self, Leads.self, Queues.self, DeadLetters.self,
-            Schedules.self,
+        groupedSubcommands: [
+            CommandGroup(name: "Set up:", subcommands: [Migrate.self, Sites.self, Plans.self, Keys.self]),
+            CommandGroup(name: "Look:", subcommands: [Access.self, Members.self, Events.self, Leads.self]),
+            CommandGroup(name: "Run:", subcommands: [Queues.self, DeadLetters.self, Schedules.self]),
         ]
     )
 

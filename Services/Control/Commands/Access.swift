@@ -70,7 +70,7 @@ struct Access: OperatorCommand {
         return try await desk.store.read { transaction in
             let site = try transaction.site(self.site)
             let plan = try transaction.plan(self.plan, of: site)
-            let member = try transaction.foundMember(of: site.id, email: email)
+            let member = try transaction.member(email: email, of: site.id)
             let sources =
                 try member.map { try transaction.accessSources(of: [$0.id]).filter { $0.plan == plan.id } } ?? []
             let access = PlanAccess(plan.slug.text, sources, at: now)

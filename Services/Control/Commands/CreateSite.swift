@@ -21,7 +21,10 @@ struct CreateSite: OperatorCommand {
 
     static let needs: Set<Need> = [.database, .redis, .keys]
 
-    @Argument(help: ArgumentHelp("Its short name, part of its webhook's address.", valueName: "slug"), transform: Reading.slug)
+    @Argument(
+        help: ArgumentHelp("Its short name, part of its webhook's address.", valueName: "slug"),
+        transform: Reading.slug
+    )
     var slug: Slug
 
     @Option(name: .long, help: "Its name.")
@@ -112,7 +115,10 @@ struct CreateSite: OperatorCommand {
             return true
         }
         if !isNew && !ifMissing {
-            throw CommandProblem.failure("somebody else has just made a site \(slug)", fix: "gatehouse site show \(slug)")
+            throw CommandProblem.failure(
+                "somebody else has just made a site \(slug)",
+                fix: "gatehouse site show \(slug)"
+            )
         }
     }
 }

@@ -177,10 +177,10 @@ struct EventEntry: Encodable, Sendable {
 
     init(_ event: FoundInboundEvent) {
         id = event.id.description
-        provider = event.provider
+        provider = event.provider.rawValue
         name = event.name
-        source = event.source
-        mode = event.mode
+        source = event.source.rawValue
+        mode = event.mode?.rawValue
         order = event.order
         email = event.email
         status = event.status.rawValue

@@ -79,10 +79,10 @@ struct ListLeads: OperatorCommand {
                 leads: leads.map { lead in
                     let name = [lead.firstName, lead.lastName].compactMap { $0 }.joined(separator: " ")
                     return Reply.Entry(
-                        email: lead.email,
+                        email: lead.email.original,
                         name: name.isEmpty ? nil : name,
-                        item: lead.item,
-                        status: lead.status,
+                        item: lead.item?.description,
+                        status: lead.status.rawValue,
                         abandonedAt: lead.abandonedAt
                     )
                 },

@@ -75,7 +75,7 @@ struct ListMembers: OperatorCommand {
             return Reply(
                 members: members.map { member in
                     Reply.Entry(
-                        email: member.email,
+                        email: member.email.original,
                         name: member.fullName,
                         plans: PlanAccess.all(of: sources[member.id] ?? [], at: now).filter(\.access).map(\.plan),
                         since: member.createdAt
@@ -143,14 +143,14 @@ struct ShowMember: OperatorCommand {
         let now = Date.now
         return try await desk.store.read { transaction in
             let site = try transaction.site(self.site)
-            guard let member = try transaction.foundMember(of: site.id, email: email) else { return Reply() }
+            guard let member = try transaction.member(email: email, of: site.id) else { return Reply() }
             return Reply(
                 member: Reply.Person(
                     id: member.id.description,
-                    email: member.email,
+                    email: member.email.original,
                     name: member.fullName,
-                    billingEmail: member.billingEmail,
-                    origin: member.origin,
+                    billingEmail: member.billingEmail?.original,
+                    origin: member.origin.rawValue,
                     since: member.createdAt
                 ),
                 plans: PlanAccess.all(of: try transaction.accessSources(of: [member.id]), at: now),
@@ -160,7 +160,7 @@ struct ShowMember: OperatorCommand {
     }
 }
 
-extension FoundMember {
+extension Member {
     var fullName: String? {
         let name = [firstName, lastName].compactMap { $0 }.joined(separator: " ")
         return name.isEmpty ? nil : name

@@ -58,7 +58,7 @@ struct CreatePlan: OperatorCommand {
 
     func answer(at desk: Desk) async throws -> Reply {
         let now = Date.now
-        return try await desk.store.transaction { transaction in
+        let (site, plan, created) = try await desk.store.transaction { transaction in
             let site = try transaction.site(self.site)
             let plan = Plan(
                 id: Plan.ID.new(at: now),
@@ -68,18 +68,17 @@ struct CreatePlan: OperatorCommand {
                 items: Set(items),
                 createdAt: now
             )
-            if try transaction.insert(plan) {
-                try transaction.rederive(plan, of: site, "plan create", at: now)
-                return Reply(created: true, plan: PlanEntry(plan, members: 0))
-            }
+            if try transaction.insert(plan) { return (site, plan, true) }
             guard ifMissing else {
                 throw CommandProblem.failure(
                     "the site \(site.slug) has a plan \(slug) already",
                     fix: "gatehouse plan link \(slug) --item …, another name, or --if-missing to leave it as it is"
                 )
             }
-            return Reply(created: false, plan: try transaction.entry(of: try transaction.plan(slug, of: site)))
+            return (site, try transaction.plan(slug, of: site), false)
         }
+        try await desk.rederive(site, holding: plan.items, because: "plan create", at: now)
+        return Reply(created: created, plan: try await desk.store.read { try $0.entry(of: plan) })
     }
 }
 
@@ -132,16 +131,13 @@ struct LinkPlan: OperatorCommand {
 
     func answer(at desk: Desk) async throws -> LinkReply {
         let now = Date.now
-        return try await desk.store.transaction { transaction in
+        let (site, plan, linked) = try await desk.store.transaction { transaction in
             let (site, plan) = try link.find(in: transaction)
-            let changed = try transaction.link(Set(link.items), to: plan, at: now)
-            if !changed.isEmpty { try transaction.rederive(plan, of: site, "plan link", at: now) }
-            return LinkReply(
-                linked: changed.sorted().map(\.description),
-                unlinked: [],
-                plan: try transaction.entry(of: try transaction.plan(plan.slug, of: site))
-            )
+            let linked = try transaction.link(Set(link.items), to: plan, at: now)
+            return (site, try transaction.plan(plan.slug, of: site), linked)
         }
+        try await desk.rederive(site, holding: Set(link.items), because: "plan link", at: now)
+        return LinkReply(linked: linked, unlinked: [], plan: try await desk.store.read { try $0.entry(of: plan) })
     }
 }
 
@@ -162,16 +158,13 @@ struct UnlinkPlan: OperatorCommand {
 
     func answer(at desk: Desk) async throws -> LinkReply {
         let now = Date.now
-        return try await desk.store.transaction { transaction in
+        let (site, plan, unlinked) = try await desk.store.transaction { transaction in
             let (site, plan) = try link.find(in: transaction)
-            let changed = try transaction.unlink(Set(link.items), from: plan)
-            if !changed.isEmpty { try transaction.rederive(plan, of: site, "plan unlink", at: now) }
-            return LinkReply(
-                linked: [],
-                unlinked: changed.sorted().map(\.description),
-                plan: try transaction.entry(of: try transaction.plan(plan.slug, of: site))
-            )
+            let unlinked = try transaction.unlink(Set(link.items), from: plan)
+            return (site, try transaction.plan(plan.slug, of: site), unlinked)
         }
+        try await desk.rederive(site, holding: Set(link.items), because: "plan unlink", at: now)
+        return LinkReply(linked: [], unlinked: unlinked, plan: try await desk.store.read { try $0.entry(of: plan) })
     }
 }
 
@@ -201,6 +194,12 @@ struct LinkReply: Answer {
     /// Items that did.
     var unlinked: [String]
     var plan: PlanEntry
+
+    init(linked: Set<ItemKey>, unlinked: Set<ItemKey>, plan: PlanEntry) {
+        self.linked = linked.sorted().map(\.description)
+        self.unlinked = unlinked.sorted().map(\.description)
+        self.plan = plan
+    }
 
     func show(on page: inout Page) {
         for item in linked { page.line("\(item) opens \(plan.plan)", .good) }
@@ -236,7 +235,8 @@ struct PlanEntry: Encodable, Sendable {
             table.row(
                 Table.Cell(plan.plan),
                 Table.Cell(plan.name),
-                plan.items.isEmpty ? Table.Cell("nothing yet", .warning) : Table.Cell(plan.items.joined(separator: ", ")),
+                plan.items.isEmpty
+                    ? Table.Cell("nothing yet", .warning) : Table.Cell(plan.items.joined(separator: ", ")),
                 Table.Cell("\(plan.members)")
             )
         }

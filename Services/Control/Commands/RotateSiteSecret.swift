@@ -21,7 +21,10 @@ struct RotateSiteSecret: OperatorCommand {
 
     static let needs: Set<Need> = [.database, .redis, .keys]
 
-    @Argument(help: ArgumentHelp("The site's short name (default: the only site).", valueName: "slug"), transform: Reading.slug)
+    @Argument(
+        help: ArgumentHelp("The site's short name (default: the only site).", valueName: "slug"),
+        transform: Reading.slug
+    )
     var slug: Slug?
 
     @OptionGroup var secret: SecretOption

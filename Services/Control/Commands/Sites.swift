@@ -64,7 +64,10 @@ struct ShowSite: OperatorCommand {
             """
     )
 
-    @Argument(help: ArgumentHelp("The site's short name (default: the only site).", valueName: "slug"), transform: Reading.slug)
+    @Argument(
+        help: ArgumentHelp("The site's short name (default: the only site).", valueName: "slug"),
+        transform: Reading.slug
+    )
     var slug: Slug?
 
     @OptionGroup var output: OutputOptions

@@ -29,7 +29,7 @@ struct PlanAccess: Encodable, Sendable {
     /// One for each plan that the sources are of, by name.
     static func all(of sources: [AccessSource], at now: Date) -> [PlanAccess] {
         Dictionary(grouping: sources, by: \.planSlug)
-            .map { plan, sources in PlanAccess(plan, sources, at: now) }
+            .map { plan, sources in PlanAccess(plan.text, sources, at: now) }
             .sorted { $0.plan < $1.plan }
     }
 
@@ -58,10 +58,10 @@ extension PlanAccess.Source {
     fileprivate init(_ source: AccessSource, at now: Date) {
         let state = source.state.asOf(now)
         kind = source.bought == nil ? "grant" : "order"
-        provider = source.bought?.provider
+        provider = source.bought?.provider.rawValue
         order = source.bought?.order
-        mode = source.bought?.mode
-        item = source.bought?.item
+        mode = source.bought?.mode.rawValue
+        item = source.bought?.item?.description
         grantedBy = source.grantedBy
         status = state.status.rawValue
         access = state.hasAccess
@@ -104,11 +104,11 @@ struct Change: Encodable, Sendable {
 
     init(_ change: AccessChange) {
         at = change.appliedAt
-        source = change.source
+        source = change.source.rawValue
         action = change.action
-        plan = change.plan
-        before = change.before
-        after = change.after
+        plan = change.plan?.text
+        before = change.before?.rawValue
+        after = change.after?.rawValue
         access = change.hasAccess
         until = change.accessUntil
         event = change.event?.description

@@ -1,0 +1,5 @@
+import Foundation
+
+enum IngressPublication {
+    static func publish(at desk: Desk, _ now: Date) async throws {}
+}
