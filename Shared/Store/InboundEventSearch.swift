@@ -9,6 +9,7 @@ package struct InboundEventSearch: Sendable {
     package var order: String?
     package var name: String?
     package var status: InboundEvent.Status?
+    package var deliveryKeys: [String]?
     package var since: Date?
     package var until: Date?
     /// Goes on behind this event.
@@ -59,6 +60,7 @@ extension Transaction {
         if let order = search.order { conditions.append("order_number = \(order)") }
         if let name = search.name { conditions.append("name = \(name)") }
         if let status = search.status { conditions.append("status = \(status)") }
+        if let keys = search.deliveryKeys { conditions.append("delivery_key = ANY(\(keys))") }
         if let since = search.since { conditions.append("received_at >= \(since)") }
         if let until = search.until { conditions.append("received_at < \(until)") }
         if let after = search.after {

@@ -33,6 +33,22 @@ enum Reading {
             ?? fail("a queue's name has lower case letters, digits, dots and hyphens, such as fulfillment")
     }
 
+    /// A provider's order id.
+    static func order(_ text: String) throws -> String {
+        let isNumber = (1...18).contains(text.utf8.count) && text.utf8.allSatisfy { (0x30...0x39).contains($0) }
+        return isNumber ? text : try fail("an order's number has up to 18 digits, such as 40000001")
+    }
+
+    /// An amount, as hundredths.
+    static func money(_ text: String) throws -> Int64 {
+        let parts = text.split(separator: ".", omittingEmptySubsequences: false)
+        let isDigits = parts.allSatisfy { !$0.isEmpty && $0.utf8.allSatisfy { (0x30...0x39).contains($0) } }
+        guard isDigits, parts.count == 1 || (parts.count == 2 && parts[1].utf8.count == 2), parts[0].utf8.count <= 9,
+            let amount = Int64(parts[0] + (parts.count == 2 ? parts[1] : "00"))
+        else { return try fail("an amount is 49 or 49.00") }
+        return amount
+    }
+
     /// A span of time.
     static func span(_ text: String) throws -> Duration {
         try Span.parse(text) ?? fail("a time is 500ms, 10s, 15m, 2h or 7d")

@@ -86,7 +86,7 @@ struct CreateSite: OperatorCommand {
             )
         }
         if !exists { try await make(in: store, sealingWith: desk, at: now) }
-        try await IngressPublication.publish(at: desk, now)
+        try await desk.publishIngressSettings(at: now)
         return try await store.read { transaction in
             let site = try transaction.site(slug)
             return Reply(

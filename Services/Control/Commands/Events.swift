@@ -8,7 +8,7 @@ import Store
 struct Events: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "What providers told us, and what came of it.",
-        subcommands: [ListEvents.self, ShowEvent.self]
+        subcommands: [ListEvents.self, ShowEvent.self, ReplayEvents.self]
     )
 }
 

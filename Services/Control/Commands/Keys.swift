@@ -59,7 +59,7 @@ struct RotateKeys: OperatorCommand {
                 fix: "put the missing key back at the end of APP_KEYS and run gatehouse keys rotate again"
             )
         }
-        try await IngressPublication.publish(at: desk, .now)
+        try await desk.publishIngressSettings(at: .now)
         return Reply(resealed: rotation.resealed, current: rotation.current)
     }
 }

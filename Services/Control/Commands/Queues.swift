@@ -85,7 +85,7 @@ struct Queues: OperatorCommand {
 
 extension Desk {
     var queues: JobQueue {
-        get throws { JobQueue(redis: try redis, logger: Logger(label: "gatehouse") { _ in SwiftLogNoOpLogHandler() }) }
+        get throws { JobQueue(redis: try redis, logger: .silent) }
     }
 }
 

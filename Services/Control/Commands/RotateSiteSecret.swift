@@ -66,7 +66,7 @@ struct RotateSiteSecret: OperatorCommand {
             let retired = try transaction.retireSecrets(of: site.id, for: .thriveCart, but: kept.id, at: end)
             return Reply(site: site.slug.text, added: known == nil, retired: retired, oldGoodUntil: end)
         }
-        try await IngressPublication.publish(at: desk, now)
+        try await desk.publishIngressSettings(at: now)
         return reply
     }
 }
