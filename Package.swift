@@ -90,11 +90,15 @@ let package = Package(
             "Control",
             "ControlCommands",
             [
-                "Boot", "Domain", "Jobs", "Postgres", "Redis", "Sealing", "Store", "ThriveCart", .arguments,
-                .asyncHTTPClient, .log,
+                "Domain", "Jobs", "Postgres", "Redis", "Sealing", "Store", "ThriveCart", .arguments, .asyncHTTPClient,
+                .log,
             ]
         ),
-        main("gatehouse", in: "Control", ["ControlCommands", .arguments]),
+        main(
+            "gatehouse",
+            in: "Control",
+            ["Boot", "ControlCommands", "Postgres", "Redis", "Sealing", .configuration, .log]
+        ),
 
         service(
             "Sandbox",
