@@ -126,6 +126,12 @@ let package = Package(
         tests("ThriveCart", ["Domain"]),
         tests("Web", [.hummingbird, .httpTypes, .log, .metrics]),
         tests(
+            "Sandbox",
+            of: ["SandboxPages"],
+            ["Domain", "ThriveCart", "Web", .asyncHTTPClient, .hummingbird, .httpTypes, .nio, .nioHTTP1]
+        ),
+        tests("Deployment", of: []),
+        tests(
             "Journey",
             of: [],
             [

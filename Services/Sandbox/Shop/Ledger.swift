@@ -1,5 +1,5 @@
 package import Domain
-package import Foundation
+internal import Foundation
 
 /// The shop's books: every order and what became of it, in memory only.
 ///

@@ -1,5 +1,4 @@
 package import Domain
-package import Foundation
 
 /// The shop as a whole: what is entered in the books goes out as webhooks.
 package struct Shop: Sendable {
