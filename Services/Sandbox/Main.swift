@@ -12,7 +12,12 @@ import Web
             destinations: (e["SANDBOX_WEBHOOK_URLS"] ?? "").split(separator: ",").map { Destination(url: String($0)) },
             logger: logger
         )
-        let shop = Shop(account: "demoshop", secret: "SANDBOX00000", postman: postman)
+        let shop = Shop(
+            account: "demoshop",
+            secret: "SANDBOX00000",
+            postman: postman,
+            numbers: ShopNumbers(startedAt: Date())
+        )
         let server = WebServer(
             try SandboxRoutes(shop: shop).collections,
             host: "127.0.0.1",

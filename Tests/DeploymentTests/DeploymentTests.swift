@@ -62,7 +62,11 @@ import Testing
     func `the scripts can be read by their shell`(file: String) throws {
         let path = Project.folder.appending(path: file).path
         #expect(try run("bash", "-n", path).status == 0)
-        #expect(FileManager.default.isExecutableFile(atPath: path) == !["docker/local"].contains { file.hasPrefix($0) && file.hasSuffix(".sh") })
+        #expect(
+            FileManager.default.isExecutableFile(atPath: path) == !["docker/local"].contains {
+                file.hasPrefix($0) && file.hasSuffix(".sh")
+            }
+        )
     }
 
     @Test func `up says how it is used, and refuses what it does not know`() throws {

@@ -70,7 +70,8 @@ import Testing
         }
     }
 
-    @Test(arguments: [[500], [200, 404]]) func `one that does not answer well is refused`(statuses: [Int]) async throws {
+    @Test(arguments: [[500], [200, 404]]) func `one that does not answer well is refused`(statuses: [Int]) async throws
+    {
         try await withShop { running in
             for status in statuses { running.receiver.answer(status) }
             let answer = try await running.ask(.POST, "/api/webhooks", #"{"url":"\#(running.target)/second"}"#)
@@ -79,7 +80,9 @@ import Testing
         }
     }
 
-    @Test(arguments: ["", "ftp://x/y", "nonsense", "http://"]) func `what is no address is refused`(url: String) async throws {
+    @Test(arguments: ["", "ftp://x/y", "nonsense", "http://"]) func `what is no address is refused`(url: String)
+        async throws
+    {
         try await withShop { running in
             let answer = try await running.ask(.POST, "/api/webhooks", #"{"url":"\#(url)"}"#)
             #expect(answer.status == 422)
@@ -88,7 +91,9 @@ import Testing
 
     @Test func `what was removed gets nothing more`() async throws {
         try await withShop { running in
-            #expect(try await running.ask(.DELETE, "/api/webhooks", #"{"url":"\#(running.target)/hook"}"#).status == 204)
+            #expect(
+                try await running.ask(.DELETE, "/api/webhooks", #"{"url":"\#(running.target)/hook"}"#).status == 204
+            )
             let order = try await running.buy()
             let list = try await running.ask(.GET, "/api/deliveries?order=\(order)")
             #expect((list["deliveries"] as? [Any])?.isEmpty == true)

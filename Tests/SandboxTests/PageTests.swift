@@ -6,7 +6,8 @@ import Testing
 @Suite struct `The sandbox's pages` {
     @Test func `somebody buys, renews, gives back and cancels with forms alone`() async throws {
         try await withShop { running in
-            let form = "email=ana%40example.com&firstName=Ana&lastName=Sample&country=DE&mode=live&plan=monthly&bump=bump-7"
+            let form =
+                "email=ana%40example.com&firstName=Ana&lastName=Sample&country=DE&mode=live&plan=monthly&bump=bump-7"
             let bought = try await running.ask(.POST, "/buy", form)
             #expect(bought.status == 303)
             #expect(bought.headers["Location"] == ["/orders/40000001"])
@@ -21,7 +22,9 @@ import Testing
             }
             let events = try await running.webhooks(4).map { try $0.field("event") ?? "" }
             #expect(
-                events == ["order.success", "order.subscription_payment", "order.refund", "order.subscription_cancelled"]
+                events == [
+                    "order.success", "order.subscription_payment", "order.refund", "order.subscription_cancelled",
+                ]
             )
         }
     }
@@ -46,7 +49,11 @@ import Testing
             #expect(page.text.contains("&lt;script&gt; &amp;"))
             #expect(!page.text.contains("<script"))
             #expect(page.headers["Content-Security-Policy"].first?.contains("default-src 'none'") == true)
-            let refused = try await running.ask(.POST, "/buy", "email=%22%3E%3Ci%3E&firstName=A&lastName=B&country=US&mode=live")
+            let refused = try await running.ask(
+                .POST,
+                "/buy",
+                "email=%22%3E%3Ci%3E&firstName=A&lastName=B&country=US&mode=live"
+            )
             #expect(refused.status == 422)
             #expect(!refused.text.contains("<i>"))
         }

@@ -37,7 +37,9 @@ struct RunningShop: Sendable {
         }
     }
 
-    func ask(_ method: HTTPMethod, _ path: String, _ body: String? = nil, headers: HTTPHeaders = [:]) async throws -> Answer {
+    func ask(_ method: HTTPMethod, _ path: String, _ body: String? = nil, headers: HTTPHeaders = [:]) async throws
+        -> Answer
+    {
         var request = HTTPClientRequest(url: address + path)
         request.method = method
         request.headers = headers
@@ -98,7 +100,12 @@ func withShop(
         let target = "http://127.0.0.1:\(receiverPort)"
         let destination = Destination(url: target + "/hook", surface: surface, encoding: encoding)
         let postman = Postman(destinations: others + [destination], retries: retries, logger: CapturedLog().logger)
-        let shop = Shop(account: "demoshop", secret: RunningShop.secret, postman: postman)
+        let shop = Shop(
+            account: "demoshop",
+            secret: RunningShop.secret,
+            postman: postman,
+            numbers: ShopNumbers(first: 40_000_001)
+        )
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await postman.run() }
             try await withServer(try SandboxRoutes(shop: shop).collections) { port in

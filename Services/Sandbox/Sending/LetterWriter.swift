@@ -12,9 +12,13 @@ struct LetterWriter: Sendable {
     }
 
     func letters(about event: ShopEvent) -> [Letter] {
-        [Letter(order: event.order.id, surface: .account, event: "order.success") { _, id in
-            Array("event=order.success&order_id=\(event.order.id)&webhook_id=\(id)&thrivecart_secret=\(secret)".utf8)
-        }]
+        [
+            Letter(order: event.order.id, surface: .account, event: "order.success") { _, id in
+                Array(
+                    "event=order.success&order_id=\(event.order.id)&webhook_id=\(id)&thrivecart_secret=\(secret)".utf8
+                )
+            }
+        ]
     }
 
     func letters(about cart: LeftCart) -> [Letter] { [] }

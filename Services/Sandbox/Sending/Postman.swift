@@ -117,7 +117,10 @@ package actor Postman: Service {
             if attempt.succeeded { $0.state = .delivered }
         }
         guard !attempt.succeeded, !Task.isCancelled else { return }
-        logger.info("Webhook not accepted", metadata: ["delivery": "\(delivery.id)", "status": "\(attempt.status ?? 0)"])
+        logger.info(
+            "Webhook not accepted",
+            metadata: ["delivery": "\(delivery.id)", "status": "\(attempt.status ?? 0)"]
+        )
         retry(parcel.delivery)
     }
 

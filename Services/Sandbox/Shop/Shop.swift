@@ -10,10 +10,16 @@ package struct Shop: Sendable {
     /// - Parameters:
     ///   - account: the seller's name at ThriveCart, as in `demoshop.thrivecart.com`.
     ///   - secret: the account's secret word; it goes into every body and nowhere else.
-    package init(account: String, secret: String, postman: Postman, clock: ShopClock = ShopClock()) {
+    package init(
+        account: String,
+        secret: String,
+        postman: Postman,
+        clock: ShopClock = ShopClock(),
+        numbers: ShopNumbers
+    ) {
         self.postman = postman
         self.clock = clock
-        ledger = Ledger(clock: clock)
+        ledger = Ledger(clock: clock, numbers: numbers)
         letters = LetterWriter(account: account, secret: secret)
     }
 
