@@ -33,7 +33,9 @@ package actor Postman: Service {
         self.destinations = destinations
         self.retries = retries
         self.logger = logger
-        client = HTTPClient(configuration: .init(redirectConfiguration: .disallow))
+        var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
+        configuration.connectionPool.retryConnectionEstablishment = false  // who does not listen is told of at once
+        client = HTTPClient(configuration: configuration)
     }
 
     // MARK: What is sent

@@ -52,7 +52,9 @@ package actor Ledger {
 
     package func abandon(_ cart: Cart) throws(ShopError) -> LeftCart {
         let lines = try cart.lines(in: catalogue)
-        return LeftCart(buyer: buyer(of: cart), product: lines[0].offer.key, leftAt: clock.now)
+        let product = lines.first { $0.offer.key.kind == .product } ?? lines[0]
+        let now = clock.now
+        return LeftCart(buyer: buyer(of: cart), product: line(for: product.offer, on: product.plan, at: now), leftAt: now)
     }
 
     private func line(for offer: Offer, on plan: PricePlan, at now: Date) -> OrderedItem {
