@@ -73,10 +73,10 @@ let package = Package(
             "IngressRoutes",
             [
                 "Domain", "FulfillmentJobs", "Jobs", "Redis", "Sealing", "ThriveCart", "Web", .hummingbird, .httpTypes,
-                .nio, .log, .metrics,
+                .lifecycle, .nio, .log, .metrics,
             ]
         ),
-        main("ingress", in: "Ingress", ["Boot", "IngressRoutes"]),
+        main("ingress", in: "Ingress", ["Boot", "IngressRoutes", "Jobs"]),
 
         service(
             "Fulfillment",
@@ -104,7 +104,7 @@ let package = Package(
             ],
             resources: [.embedInCode("Pages/Templates")]
         ),
-        main("sandbox", in: "Sandbox", ["Boot", "SandboxPages", "Web", .lifecycle, .log]),
+        main("sandbox", in: "Sandbox", ["Boot", "SandboxPages"]),
 
         // MARK: Tests
 
@@ -126,11 +126,17 @@ let package = Package(
         tests("ThriveCart", ["Domain"]),
         tests("Web", [.hummingbird, .httpTypes, .log, .metrics]),
         tests(
+            "Ingress",
+            of: ["IngressRoutes"],
+            ["Domain", "Jobs", "Redis", "Sealing", "Web", "ingress", .hummingbird, .lifecycle, .log]
+        ),
+        tests("Boot", ["Postgres", "Redis", "Sealing", "Web", .configuration, .log]),
+        tests(
             "Sandbox",
             of: ["SandboxPages"],
             ["Domain", "ThriveCart", "Web", .asyncHTTPClient, .hummingbird, .httpTypes, .nio, .nioHTTP1]
         ),
-        tests("Deployment", of: []),
+        tests("Deployment", of: [], ["Boot"]),
         tests(
             "Journey",
             of: [],

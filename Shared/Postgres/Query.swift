@@ -93,6 +93,11 @@ extension Query {
             query.bind(value)
         }
 
+        /// nil is NULL. Without this, the compiler would warn of every optional.
+        package mutating func appendInterpolation<Value: PostgresValue>(_ value: Value?) {
+            query.bind(value)
+        }
+
         package mutating func appendInterpolation(_ fragment: Query) {
             query += fragment
         }

@@ -1,4 +1,5 @@
 package import Domain
+internal import Foundation
 
 /// The shop as a whole: what is entered in the books goes out as webhooks.
 package struct Shop: Sendable {
@@ -15,7 +16,7 @@ package struct Shop: Sendable {
         secret: String,
         postman: Postman,
         clock: ShopClock = ShopClock(),
-        numbers: ShopNumbers
+        numbers: ShopNumbers = ShopNumbers(startedAt: Date())
     ) {
         self.postman = postman
         self.clock = clock
