@@ -109,7 +109,7 @@ let package = Package(
             ],
             resources: [.embedInCode("Pages/Templates")]
         ),
-        main("sandbox", in: "Sandbox", ["Boot", "SandboxPages", "Web", .lifecycle, .log]),
+        main("sandbox", in: "Sandbox", ["Boot", "SandboxPages"]),
 
         // MARK: Tests
 
@@ -138,6 +138,12 @@ let package = Package(
             ["Domain", "Jobs", "Redis", "Sealing", "Web", "ingress", .hummingbird, .lifecycle, .log]
         ),
         tests("Boot", ["Postgres", "Redis", "Sealing", "Web", .configuration, .log]),
+        tests(
+            "Sandbox",
+            of: ["SandboxPages"],
+            ["Domain", "ThriveCart", "Web", .asyncHTTPClient, .hummingbird, .httpTypes, .nio, .nioHTTP1]
+        ),
+        tests("Deployment", of: [], ["Boot"]),
         tests(
             "Journey",
             of: [],
