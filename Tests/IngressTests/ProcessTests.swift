@@ -1,5 +1,6 @@
 import Domain
 import Foundation
+import FulfillmentJobs
 import IngressRoutes
 import Jobs
 import Redis
@@ -76,7 +77,7 @@ import Testing
         #expect(!log(of: process).contains(keys))
         try await server.restart()
         let redis = try server.client()
-        #expect(try await JobQueue(redis: redis, logger: .silent).stats(of: ApplyEvent.queue).held == 1)
+        #expect(try await JobQueue(redis: redis, logger: .silent).stats(of: ApplyInboundEvent.queue).held == 1)
         await redis.close()
         await server.stop()
     }
@@ -98,7 +99,7 @@ import Testing
         #expect(try await client.answer().status == 200)
         #expect(await process.exit() == .code(0))
         let redis = try server.client()
-        #expect(try await JobQueue(redis: redis, logger: .silent).stats(of: ApplyEvent.queue).held == 1)
+        #expect(try await JobQueue(redis: redis, logger: .silent).stats(of: ApplyInboundEvent.queue).held == 1)
         await redis.close()
         await server.stop()
     }
@@ -127,7 +128,7 @@ import Testing
         await server.kill()
         try await server.start()
         let redis = try server.client()
-        let held = try await JobQueue(redis: redis, logger: .silent).stats(of: ApplyEvent.queue).held
+        let held = try await JobQueue(redis: redis, logger: .silent).stats(of: ApplyInboundEvent.queue).held
         #expect(acknowledged >= 20)
         #expect(held >= acknowledged)
         #expect(held <= acknowledged + 8)  // those whose answers the kill cut off
