@@ -84,7 +84,7 @@ let package = Package(
             "FulfillmentJobs",
             ["Domain", "Jobs", "Postgres", "Redis", "Sealing", "Store", "ThriveCart", .log, .metrics]
         ),
-        main("fulfillment", in: "Fulfillment", ["Boot", "FulfillmentJobs"]),
+        main("fulfillment", in: "Fulfillment", ["Boot", "FulfillmentJobs", "Jobs", "Postgres", "Store", "Web"]),
 
         service(
             "Control",
@@ -135,7 +135,10 @@ let package = Package(
         tests(
             "Ingress",
             of: ["IngressRoutes"],
-            ["Domain", "FulfillmentJobs", "Jobs", "Redis", "Sealing", "ThriveCart", "Web", "ingress", .hummingbird, .lifecycle, .log]
+            [
+                "Domain", "FulfillmentJobs", "Jobs", "Redis", "Sealing", "ThriveCart", "Web", "ingress", .hummingbird,
+                .lifecycle, .log,
+            ]
         ),
         tests("Boot", ["Postgres", "Redis", "Sealing", "Web", .configuration, .log]),
         tests(
