@@ -73,10 +73,10 @@ let package = Package(
             "IngressRoutes",
             [
                 "Domain", "FulfillmentJobs", "Jobs", "Redis", "Sealing", "ThriveCart", "Web", .hummingbird, .httpTypes,
-                .nio, .log, .metrics,
+                .lifecycle, .nio, .log, .metrics,
             ]
         ),
-        main("ingress", in: "Ingress", ["Boot", "IngressRoutes"]),
+        main("ingress", in: "Ingress", ["Boot", "IngressRoutes", "Jobs"]),
 
         service(
             "Fulfillment",
@@ -124,6 +124,12 @@ let package = Package(
         tests("Store", ["Domain", "Postgres"]),
         tests("ThriveCart", ["Domain"]),
         tests("Web", [.hummingbird, .httpTypes, .log, .metrics]),
+        tests(
+            "Ingress",
+            of: ["IngressRoutes"],
+            ["Domain", "FulfillmentJobs", "Jobs", "Redis", "Sealing", "ThriveCart", "Web", "ingress", .hummingbird, .lifecycle, .log]
+        ),
+        tests("Boot", ["Postgres", "Redis", "Sealing", "Web", .configuration, .log]),
         tests(
             "Journey",
             of: [],

@@ -27,8 +27,12 @@ package struct ThriveCartPayload: Sendable {
     /// The seller's account, lower case; nil when the body names none.
     package var account: String? { root["thrivecart_account"]?.identifier?.lowercased() }
 
-    /// Whether the body holds an account that is not plain text, which ThriveCart never sends.
-    var accountIsBroken: Bool { root["thrivecart_account"].map { $0.isMap } ?? false }
+    /// Whether the body names an account, and not this one. What is no plain text is never this one.
+    func namesAccount(otherThan account: String) -> Bool {
+        guard let node = root["thrivecart_account"] else { return false }
+        guard !node.isMap else { return true }
+        return node.value.map { $0.lowercased() != account } ?? false
+    }
 
     /// The event's name as it came, `order.success`; nil for a ping.
     package var event: String? { root["event"]?.identifier }
