@@ -15,7 +15,7 @@ import Testing
 
     @Test func `the local system sets nothing that our processes do not read`() throws {
         let text = try Project.text("docker/local/settings.sh")
-        let list = try #require(text.firstMatch(of: /for name in (APP_KEYS DATABASE_URL[^;]+); do/)).1
+        let list = try #require(text.firstMatch(of: /for name in (APP_KEYS APP_URL[^;]+); do/)).1
         for name in list.split(whereSeparator: { $0.isWhitespace || $0 == "\\" }) { expectKnown(String(name)) }
     }
 

@@ -40,7 +40,7 @@ play_purchase() {
 
 # ask_sandbox METHOD PATH [BODY]: its JSON API.
 ask_sandbox() {
-    curl -sS --fail-with-body --max-time 10 -X "$1" -H 'Content-Type: application/json' ${3:+--data "$3"} \
+    curl -sS --noproxy '*' --fail-with-body --max-time 10 -X "$1" -H 'Content-Type: application/json' ${3:+--data "$3"} \
         "http://127.0.0.1:$SANDBOX_PORT/api/$2"
 }
 
