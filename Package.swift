@@ -128,7 +128,7 @@ let package = Package(
         tests(
             "Ingress",
             of: ["IngressRoutes"],
-            ["Domain", "Jobs", "Redis", "Sealing", "Web", "ingress", .hummingbird, .lifecycle, .log]
+            ["Domain", "FulfillmentJobs", "Jobs", "Redis", "Sealing", "ThriveCart", "Web", "ingress", .hummingbird, .lifecycle, .log]
         ),
         tests("Boot", ["Postgres", "Redis", "Sealing", "Web", .configuration, .log]),
         tests(
