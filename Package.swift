@@ -89,8 +89,8 @@ let package = Package(
             "Control",
             "ControlCommands",
             [
-                "Domain", "Jobs", "Postgres", "Redis", "Sealing", "Store", "ThriveCart", .arguments, .asyncHTTPClient,
-                .log,
+                "Domain", "FulfillmentJobs", "Jobs", "Postgres", "Redis", "Sealing", "Store", "ThriveCart", .arguments,
+                .asyncHTTPClient, .log, .nio, .nioHTTP1,
             ]
         ),
         main(
