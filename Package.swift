@@ -73,10 +73,10 @@ let package = Package(
             "IngressRoutes",
             [
                 "Domain", "FulfillmentJobs", "Jobs", "Redis", "Sealing", "ThriveCart", "Web", .hummingbird, .httpTypes,
-                .nio, .log, .metrics,
+                .lifecycle, .nio, .log, .metrics,
             ]
         ),
-        main("ingress", in: "Ingress", ["Boot", "IngressRoutes"]),
+        main("ingress", in: "Ingress", ["Boot", "IngressRoutes", "Jobs"]),
 
         service(
             "Fulfillment",
@@ -129,11 +129,16 @@ let package = Package(
         tests("ThriveCart", ["Domain"]),
         tests("Web", [.hummingbird, .httpTypes, .log, .metrics]),
         tests(
+            "Ingress",
+            of: ["IngressRoutes"],
+            ["Domain", "FulfillmentJobs", "Jobs", "Redis", "Sealing", "ThriveCart", "Web", "ingress", .hummingbird, .lifecycle, .log]
+        ),
+        tests(
             "Control",
             of: ["ControlCommands", "gatehouse"],
             [
-                "Domain", "FulfillmentJobs", "Jobs", "Postgres", "Redis", "Sealing", "Store", "ThriveCart", "Web",
-                .httpTypes, .hummingbird, .log, .nio,
+                "Domain", "FulfillmentJobs", "IngressRoutes", "Jobs", "Postgres", "Redis", "Sealing", "Store", "ThriveCart",
+                "Web", .hummingbird, .lifecycle, .log,
             ]
         ),
         tests("Boot", ["Postgres", "Redis", "Sealing", "Web", .configuration, .log]),
