@@ -89,11 +89,15 @@ let package = Package(
             "Control",
             "ControlCommands",
             [
-                "Boot", "Domain", "Jobs", "Postgres", "Redis", "Sealing", "Store", "ThriveCart", .arguments,
-                .asyncHTTPClient, .log,
+                "Domain", "FulfillmentJobs", "Jobs", "Postgres", "Redis", "Sealing", "Store", "ThriveCart", .arguments,
+                .asyncHTTPClient, .log, .nio, .nioHTTP1,
             ]
         ),
-        main("gatehouse", in: "Control", ["ControlCommands", .arguments]),
+        main(
+            "gatehouse",
+            in: "Control",
+            ["Boot", "ControlCommands", "Postgres", "Redis", "Sealing", .configuration, .log]
+        ),
 
         service(
             "Sandbox",
@@ -129,6 +133,14 @@ let package = Package(
             "Ingress",
             of: ["IngressRoutes"],
             ["Domain", "FulfillmentJobs", "Jobs", "Redis", "Sealing", "ThriveCart", "Web", "ingress", .hummingbird, .lifecycle, .log]
+        ),
+        tests(
+            "Control",
+            of: ["ControlCommands", "gatehouse"],
+            [
+                "Domain", "FulfillmentJobs", "IngressRoutes", "Jobs", "Postgres", "Redis", "Sealing", "Store", "ThriveCart",
+                "Web", .hummingbird, .lifecycle, .log,
+            ]
         ),
         tests("Boot", ["Postgres", "Redis", "Sealing", "Web", .configuration, .log]),
         tests(

@@ -100,16 +100,25 @@ final class Multiplexer: @unchecked Sendable {
             return inbox.calls
         }
         waiting.append(contentsOf: calls)
-        if case .connected(let wire, _) = state {
-            while wire.isWritable, !waiting.isEmpty {
-                let left = wire.send(nextBatch())
-                forget(count: left.unwanted, weight: left.weight)
+        if case .connected(let wire, let since) = state {
+            if isDueToLeave(wire, since: since) {
+                if wire.isIdle { wire.close(.connect("the server is a replica now")) }
+            } else {
+                while wire.isWritable, !waiting.isEmpty {
+                    let left = wire.send(nextBatch())
+                    forget(count: left.unwanted, weight: left.weight)
+                }
             }
-        } else if !calls.isEmpty {
-            hurry()
         }
+        if !calls.isEmpty { hurry() }
         if let earliest = calls.lazy.map(\.deadline).min() { look(at: earliest) }
         if isClosing { finishIfIdle() }
+    }
+
+    /// After a failover the new primary is found by connecting again: when all that is on the way is answered, and not in a
+    /// hurry, since it may be a replica for good.
+    private func isDueToLeave(_ wire: Wire, since: NIODeadline) -> Bool {
+        wire.isDemoted && since + .seconds(1) < .now()
     }
 
     /// All that waits, but no more than makes a reasonable piece of memory.
@@ -228,7 +237,7 @@ final class Multiplexer: @unchecked Sendable {
         case .answered(let count, let weight):
             tries = 0
             forget(count: count, weight: weight)
-            if isClosing { finishIfIdle() }
+            if isClosing { finishIfIdle() } else if !waiting.isEmpty { drain() }
         case .writable:
             drain()
         case .closed(let error, let count, let weight):

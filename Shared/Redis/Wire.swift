@@ -41,6 +41,8 @@ final class Wire: ChannelInboundHandler, @unchecked Sendable {
 
     var isOpen: Bool { !isOver && greetingsLeft == 0 }
     var isIdle: Bool { inFlight.isEmpty }
+    /// The server said that it is a replica now. Whoever took its place may answer to the same name.
+    private(set) var isDemoted = false
     /// False when the kernel takes no more: what is not written yet can still be taken back.
     var isWritable: Bool { isOpen && channel?.isWritable == true }
 
@@ -110,12 +112,14 @@ final class Wire: ChannelInboundHandler, @unchecked Sendable {
     // MARK: What the channel does
 
     func handlerAdded(context: ChannelHandlerContext) {
+        // Because it may have been given up while it was still connecting.
+        guard !isOver else { return context.close(promise: nil) }
         channel = context.channel
         if context.channel.isActive { greet(context) }
     }
 
     func channelActive(context: ChannelHandlerContext) {
-        greet(context)
+        if isOver { context.close(promise: nil) } else { greet(context) }
         context.fireChannelActive()
     }
 
@@ -129,13 +133,15 @@ final class Wire: ChannelInboundHandler, @unchecked Sendable {
         guard !isOver else { return }
         lastHeard = .now()
         var answered = (count: 0, weight: 0)
+        var failure: RedisError?
         do throws(RedisError) {
             try reader.feed(unwrapInboundIn(data))
-            while !isOver, let answer = try reader.next() {
+            while let answer = try reader.next() {
                 if greetingsLeft > 0 {
                     try hear(answer)
                 } else {
                     guard let call = inFlight.first else { throw .protocolBroken("an answer to no question") }
+                    if case .error(let text) = answer, text.hasPrefix("READONLY ") { isDemoted = true }
                     guard call.receive(answer) else { continue }
                     inFlight.removeFirst()
                     answered.count += call.count
@@ -143,9 +149,10 @@ final class Wire: ChannelInboundHandler, @unchecked Sendable {
                 }
             }
         } catch {
-            close(error)
+            failure = error
         }
         if answered.count > 0 { onEvent(.answered(count: answered.count, weight: answered.weight)) }
+        if let failure { close(failure) }
     }
 
     /// The answer to one of the greeting's commands.
