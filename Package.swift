@@ -1,4 +1,5 @@
 // swift-tools-version: 6.2
+import Foundation
 import PackageDescription
 
 // Shared holds nouns and wires, Services hold verbs. One folder in Services is one process, made of a library with what
@@ -92,6 +93,7 @@ let package = Package(
             [
                 "Domain", "FulfillmentJobs", "Jobs", "Postgres", "Redis", "Sealing", "Store", "ThriveCart", .arguments,
                 .asyncHTTPClient, .log,
+                .asyncHTTPClient, .log, .nio, .nioHTTP1,
             ]
         ),
         main(
@@ -138,6 +140,14 @@ let package = Package(
             [
                 "Domain", "FulfillmentJobs", "Jobs", "Redis", "Sealing", "ThriveCart", "Web", "ingress", .hummingbird,
                 .lifecycle, .log,
+            ]
+        ),
+        tests(
+            "Control",
+            of: ["ControlCommands", "gatehouse"],
+            [
+                "Domain", "FulfillmentJobs", "IngressRoutes", "Jobs", "Postgres", "Redis", "Sealing", "Store", "ThriveCart",
+                "Web", .hummingbird, .lifecycle, .log,
             ]
         ),
         tests("Boot", ["Postgres", "Redis", "Sealing", "Web", .configuration, .log]),
@@ -216,9 +226,16 @@ func main(_ name: String, in folder: String, _ dependencies: [Target.Dependency]
         name: name,
         dependencies: dependencies,
         path: "Services/\(folder)",
+        exclude: everything(in: "Services/\(folder)", but: "Main.swift"),
         sources: ["Main.swift"],
         swiftSettings: .strict
     )
+}
+
+/// The library's files, which SwiftPM would otherwise list as unhandled at every build.
+func everything(in folder: String, but name: String) -> [String] {
+    let entries = try? FileManager.default.contentsOfDirectory(atPath: "\(Context.packageDirectory)/\(folder)")
+    return (entries ?? []).filter { $0 != name }.sorted()
 }
 
 /// The tests of one module, with what they need besides it.

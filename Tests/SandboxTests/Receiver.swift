@@ -60,7 +60,7 @@ final class Receiver: Sendable {
         return Response(
             status: .init(code: status),
             headers: [.location: "/elsewhere"],
-            body: .init(byteBuffer: .init(string: #"{"job":"job-1"}"#))
+            body: request.method == .head ? .init() : .init(byteBuffer: .init(string: #"{"job":"job-1"}"#))
         )
     }
 }

@@ -18,29 +18,31 @@ make_plan() {
     detail "$3 opens the plan $1"
 }
 
-# Buys the course and the cards as a buyer nobody has seen yet; fails unless that buyer then has access.
+# Buys the course and the cards as a buyer nobody has seen yet; fails unless that buyer then has access to both.
 play_purchase() {
-    local began buyer order delivery access line
+    local began buyer order access job
     began=$(now_milliseconds)
     buyer=buyer-$(date +%Y%m%d-%H%M%S)@example.com
     order=$(ask_sandbox POST orders "{\"email\":\"$buyer\",\"items\":[\"product-7\",\"bump-7\"]}" | jq -r .id) ||
         fail "the sandbox took no order"
     hop sandbox "order $order by $buyer: product-7, bump-7"
 
-    within 30 was_delivered "$order" || fail "ingress did not accept the webhook: $(delivery_of "$order")"
-    delivery=$(delivery_of "$order")
-    hop ingress "accepted $(jq -r .event <<<"$delivery"): $(jq -r .status <<<"$delivery")$(job_of "$delivery")"
+    within 30 was_delivered "$order" || give_up "the ingress did not accept the webhook" "$log_folder/services.log"
+    job=$(logged "webhook received" .job)
+    hop ingress "$(delivery_of "$order" | jq -r '"\(.event) from the sandbox: \(.status)"'), job ${job:0:24}…"
 
     access=$(gatehouse access "$buyer" course --site demo --wait 30s) ||
-        fail "fulfillment did not give $buyer access in 30 s: $(event_of "$order" .)"
-    hop fulfillment "$(event_of "$order" '"\(.name) is \(.status)"'), $(($(now_milliseconds) - began)) ms after the click"
+        give_up "$buyer has no access after 30 s" "$log_folder/services.log"
+    hop fulfillment "job ${job:0:24}… $(applied_in "$job" "$began"): order $order is $(event_of "$order" .status)"
+
     gatehouse access "$buyer" cards --site demo >/dev/null || fail "$buyer has the course, but not the cards"
-    while IFS= read -r line; do hop member "$line"; done <<<"$access"
+    hop member "$(head -n 1 <<<"$access")"
+    detail "$(sed -n '2s/^ */              /p' <<<"$access")"
 }
 
 # ask_sandbox METHOD PATH [BODY]: its JSON API.
 ask_sandbox() {
-    curl -sS --fail-with-body --max-time 10 -X "$1" -H 'Content-Type: application/json' ${3:+--data "$3"} \
+    curl -sS --noproxy '*' --fail-with-body --max-time 10 -X "$1" -H 'Content-Type: application/json' ${3:+--data "$3"} \
         "http://127.0.0.1:$SANDBOX_PORT/api/$2"
 }
 
@@ -52,8 +54,17 @@ was_delivered() {
     [ "$(delivery_of "$1" | jq '.status // 0')" = 200 ]
 }
 
-job_of() {
-    jq -r '.answer // "" | (fromjson? // {}) | (.job // .id // empty) | ", job \(.)"' <<<"$1" 2>/dev/null
+# logged MESSAGE FILTER: what the processes said last with these words, by a filter of jq.
+logged() {
+    sed -n 's/^[^|]*| //p' "$log_folder/services.log" |
+        jq -rR "fromjson? | select(.message == \"$1\") | $2 // empty" | tail -n 1
+}
+
+# applied_in JOB BEGAN: when fulfillment was done with it, after the click.
+applied_in() {
+    local done
+    done=$(logged "event applied" "select(.job == \"$1\") | .timestamp")
+    [ -z "$done" ] || echo "applied $(($(date -d "$done" +%s%3N) - $2)) ms after the click"
 }
 
 # event_of ORDER FILTER: what fulfillment made of the order's event, by a filter of jq.

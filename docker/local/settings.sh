@@ -8,6 +8,7 @@ log_folder=$local_folder/log
 load_settings() {
     umask 077
     mkdir -p "$log_folder"
+    rm -f "$log_folder"/*.log  # what is there is of this run
     # Never make new keys because the old ones can't be read: what they sealed would be lost.
     [ ! -e "$local_folder/env" ] || [ -r "$local_folder/env" ] || fail "$local_folder/env can't be read"
     local name found
@@ -25,9 +26,10 @@ load_settings() {
     choose_port SANDBOX_PORT "${SANDBOX_PORT:-8090}"
     choose_port FULFILLMENT_HEALTH_PORT "${FULFILLMENT_HEALTH_PORT:-9101}"
 
+    APP_URL=http://127.0.0.1:$INGRESS_PORT
     DATABASE_URL=postgresql://gatehouse:$POSTGRES_PASSWORD@127.0.0.1:$POSTGRES_PORT/gatehouse
     REDIS_URL=redis://:$REDIS_PASSWORD@127.0.0.1:$REDIS_PORT/0
-    SANDBOX_WEBHOOK_URLS=http://127.0.0.1:$INGRESS_PORT/webhooks/thrivecart/demo
+    SANDBOX_WEBHOOK_URLS=$APP_URL/webhooks/thrivecart/demo
     SANDBOX_THRIVECART_ACCOUNT=demoshop
     SANDBOX_THRIVECART_SECRET_FILE=$thrivecart_secret_file
     write_settings
@@ -43,7 +45,7 @@ make_thrivecart_secret() {
 #     (set -a; . .local/env; gatehouse members list)
 write_settings() {
     local name
-    for name in APP_KEYS DATABASE_URL REDIS_URL INGRESS_PORT FULFILLMENT_HEALTH_PORT SANDBOX_PORT SANDBOX_WEBHOOK_URLS \
+    for name in APP_KEYS APP_URL DATABASE_URL REDIS_URL INGRESS_PORT FULFILLMENT_HEALTH_PORT SANDBOX_PORT SANDBOX_WEBHOOK_URLS \
         SANDBOX_THRIVECART_ACCOUNT SANDBOX_THRIVECART_SECRET_FILE \
         POSTGRES_PASSWORD POSTGRES_PORT REDIS_PASSWORD REDIS_PORT; do
         printf "%s='%s'\n" "$name" "${!name}"

@@ -67,6 +67,7 @@ package struct OrderPages: Sendable {
         var tone: String
         var due: String?
         var actions: [Action]
+        var hasActions: Bool
 
         init(_ item: OrderedItem, of order: ShopOrder) {
             self.order = order.id
@@ -82,6 +83,7 @@ package struct OrderPages: Sendable {
             actions = Self.verbs(of: item.subscription).enumerated().map { index, verb in
                 Action(order: order.id, key: item.key.description, verb: verb.0, label: verb.1, isQuiet: index > 0)
             }
+            hasActions = !actions.isEmpty
         }
 
         private static func due(_ subscription: ShopSubscription) -> String? {

@@ -54,7 +54,11 @@ package actor Ledger {
         let lines = try cart.lines(in: catalogue)
         let product = lines.first { $0.offer.key.kind == .product } ?? lines[0]
         let now = clock.now
-        return LeftCart(buyer: buyer(of: cart), product: line(for: product.offer, on: product.plan, at: now), leftAt: now)
+        return LeftCart(
+            buyer: buyer(of: cart),
+            product: line(for: product.offer, on: product.plan, at: now),
+            leftAt: now
+        )
     }
 
     private func line(for offer: Offer, on plan: PricePlan, at now: Date) -> OrderedItem {

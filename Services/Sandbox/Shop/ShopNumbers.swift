@@ -18,7 +18,7 @@ package struct ShopNumbers: Sendable {
     /// - Parameter first: the first order's number.
     package init(first: Int) {
         orders = first
-        subscriptions = first
+        subscriptions = first + 500_000_000  // so that nobody takes one for an order
         records = first * 100  // an order has many transactions
     }
 
