@@ -180,7 +180,7 @@ import Testing
             try await !pool.query(
                 """
                 SELECT pg_cancel_backend(pid) FROM pg_stat_activity
-                WHERE query LIKE '%cancel me%' AND state = 'active' AND pid <> pg_backend_pid()
+                WHERE query LIKE '%cancel me%' AND wait_event = 'PgSleep'
                 """
             ).isEmpty
         }
