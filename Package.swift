@@ -50,7 +50,7 @@ let package = Package(
             resources: [.embedInCode("Scripts")]
         ),
         shared("Sealing", [.crypto]),
-        shared("Outbound", [.asyncHTTPClient, .crypto, .nio, .nioHTTP, .nioPosix, .nioSSL]),
+        shared("Outbound", [.asyncHTTPClient, .crypto, .nio, .nioHTTP1, .nioPosix, .nioSSL]),
 
         // MARK: What we keep, and whom we hear from
 
@@ -129,11 +129,10 @@ let package = Package(
         tests("Postgres"),
         tests("Jobs", ["Redis"]),
         tests("Sealing", ["COpenSSL"]),
-        tests("Outbound", [.asyncHTTPClient, .nio, .nioHTTP, .nioPosix]),
+        tests("Outbound", [.asyncHTTPClient, .nio, .nioHTTP1, .nioPosix]),
         tests("Store", ["Domain", "Postgres"]),
         tests("ThriveCart", ["Domain"]),
         tests("Web", [.hummingbird, .httpTypes, .log, .metrics]),
-        tests("Control", of: ["ControlCommands", "gatehouse"], ["Domain", "Postgres", "Redis", "Sealing", "Store"]),
         tests(
             "Ingress",
             of: ["IngressRoutes"],
@@ -146,7 +145,8 @@ let package = Package(
             "Control",
             of: ["ControlCommands", "gatehouse"],
             [
-                "Domain", "FulfillmentJobs", "IngressRoutes", "Jobs", "Postgres", "Redis", "Sealing", "Store", "ThriveCart",
+                "Domain", "FulfillmentJobs", "IngressRoutes", "Jobs", "Postgres", "Redis", "Sealing", "Store",
+                "ThriveCart",
                 "Web", .hummingbird, .lifecycle, .log,
             ]
         ),
@@ -262,7 +262,6 @@ extension Target.Dependency {
     static var nio: Self { .product(name: "NIOCore", package: "swift-nio") }
     static var nioHTTP1: Self { .product(name: "NIOHTTP1", package: "swift-nio") }
     static var nioHTTPTypes: Self { .product(name: "NIOHTTPTypes", package: "swift-nio-extras") }
-    static var nioHTTP: Self { .product(name: "NIOHTTP1", package: "swift-nio") }
     static var nioPosix: Self { .product(name: "NIOPosix", package: "swift-nio") }
     static var nioSSL: Self { .product(name: "NIOSSL", package: "swift-nio-ssl") }
 }

@@ -48,6 +48,21 @@ import Testing
         #expect(try await seller.counter("_grants") == 1)
     }
 
+    @Test func `C4: what overtook its sale is told once the sale is known, once`() async throws {
+        let seller = try await Seller(plans: plans)
+        let refund = ["order_id": "40000001", "refund[amount]": "5900", "refund[amount_gross]": "5900"]
+        try await seller.post("order.refund.partial.form", refund, at: 1_790_103_600)
+        try await seller.post("order.subscription_cancelled.monthly.form", at: 1_791_003_600)
+        #expect(try await seller.messages() == [])
+        try await seller.post(sale, at: 1_791_003_700)
+        let told = try await seller.messages()
+        #expect(told.filter { $0.hasPrefix("order.") } == ["order.paid", "order.refunded"])
+        #expect(told.filter { $0 == "subscription.canceled" }.count == 1)
+        try await seller.post("order.refund.partial.form", refund, at: 1_791_003_800)
+        try await seller.post(sale, at: 1_791_003_900)
+        #expect(try await seller.messages() == told)
+    }
+
     @Test func `B3: sixteen deliveries of one sale at once are one`() async throws {
         let seller = try await Seller(plans: plans)
         let files = [sale, "eventsub.order_created.json", "order.success.subscription-monthly.event-ids.json"]

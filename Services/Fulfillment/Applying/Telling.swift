@@ -14,14 +14,41 @@ extension Transaction {
         of site: Site,
         at now: Date
     ) throws {
-        guard let id = order.member, site.grants(in: order.reference.mode), let member = try member(id),
-            let (kind, payment) = news(event, of: order.ledger, before: before, at: now, site.policy)
-        else { return }
+        guard let id = order.member, site.grants(in: order.reference.mode), let member = try member(id) else { return }
         var facts = MessageFacts()
         facts.member = MessageFacts.Member(member)
         facts.order = MessageFacts.Order(order)
-        facts.payment = payment
-        try stage(kind, facts, of: site.id, at: now)
+        var told: [(Message.Kind, MessageFacts.Payment)] = []
+        if let news = news(event, of: order.ledger, before: before, at: now, site.policy) { told.append(news) }
+        for (key, item) in order.ledger.items.sorted(by: { $0.key < $1.key })
+        where item.isBought && before.item(key)?.isBought != true {
+            told += withheld(key, item, at: now, site.policy)
+        }
+        for (kind, payment) in told {
+            facts.payment = payment
+            try stage(kind, facts, of: site.id, at: now)
+        }
+    }
+
+    /// What came before there was anything to say it of: a refund, say, that overtook its sale.
+    private func withheld(
+        _ key: ItemKey,
+        _ item: OrderItem,
+        at now: Date,
+        _ policy: AccessPolicy
+    ) -> [(Message.Kind, MessageFacts.Payment)] {
+        let facts = MessageFacts.Payment(item: key, paidThrough: item.paidThrough)
+        var told: [(Message.Kind, MessageFacts.Payment)] = []
+        if item.access(at: now, policy: policy).status == .pastDue { told.append((.subscriptionPastDue, facts)) }
+        if item.pauseInForce != nil { told.append((.subscriptionPaused, facts)) }
+        if item.cancellationInForce != nil, item.completedAt == nil { told.append((.subscriptionCanceled, facts)) }
+        for refund in item.refunds.values.sorted(by: { $0.refundedAt < $1.refundedAt }) {
+            var refunded = facts
+            refunded.amountGross = refund.amountGross
+            refunded.invoice = refund.invoice
+            told.append((.orderRefunded, refunded))
+        }
+        return told
     }
 
     /// A decline, a pause and the like are told only where they stand: a stale one changed nothing.
