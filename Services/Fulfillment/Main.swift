@@ -5,33 +5,30 @@ import Postgres
 import Store
 import Web
 
-// Applies what the ingress accepted: members, orders, entitlements, leads. Start more of it when one is not enough.
+// Applies verified events: members, orders, entitlements, leads; and ends what has run out.
 await ServiceProcess.run("fulfillment", needs: [.databaseURL, .redisURL, .appKeys]) { process in
+    let settings = process.settings
     let redis = try process.redis()
-    let pool = try process.postgres { try await Schema.migrations.pending(in: $0) }
-    var options = Worker<FulfillmentDependencies>.Options()
-    options.drainLimit = process.settings.drain
     let worker = Worker(
-        FulfillmentDependencies(store: Store(pool), redis: redis, sealer: try process.sealer()),
+        FulfillmentDependencies(
+            store: Store(try process.postgres { try await Schema.migrations.pending(in: $0) }),
+            redis: redis,
+            sealer: try process.sealer()
+        ),
         queue: JobQueue(redis: redis, logger: process.logger),
         runs: [ApplyInboundEvent.self, EndLapsedEntitlements.self, PublishIngressSettings.self],
         schedule: [
             .every(.seconds(60), EndLapsedEntitlements()),
             .every(.seconds(60), PublishIngressSettings()),
         ],
-        concurrency: process.settings.workerConcurrency,
-        options: options,
+        concurrency: settings.workerConcurrency,
         logger: process.logger
     )
     process.check(
         ReadinessCheck("queue") {
             worker.health.isReady
-                ? .passed
-                : .failed(
-                    "no lease from \(worker.health.waiting.map(\.text).joined(separator: ", "))",
-                    fix: "see that Redis answers and accepts writes"
-                )
+                ? .passed : .failed("the queue does not answer", fix: "see that Redis runs; it comes back by itself")
         }
     )
-    return [process.healthServer(port: process.settings.ports.fulfillment), worker]
+    return [process.healthServer(port: settings.ports.fulfillment), worker]
 }
