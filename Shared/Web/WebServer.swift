@@ -27,6 +27,7 @@ package struct WebServer: Sendable {
         metrics.describe("http_requests_total", "Requests answered, by route and status.")
         metrics.describe("http_request_duration_seconds", "From a request's headers to its answer, by route.")
         let router = Router(context: WebContext.self)
+        router.add(middleware: HeadAnswers())
         router.add(middleware: RequestLog(proxies: proxies, metrics: metrics))
         router.add(middleware: ErrorEnvelopes())
         for collection in [HealthRoutes(health: health, metrics: metrics).routes] + routes {

@@ -98,10 +98,15 @@ import Testing
         }
     }
 
-    @Test func `an order never goes back in time`() async throws {
+    @Test func `an order never goes back in time, nor stands still`() async throws {
         let order = try await buy("monthly")
         _ = try await ledger.renew(order.id, nil)
-        #expect(try await ledger.cancel(order.id, nil)[0].occurredAt == Self.date("2027-02-28T10:00:00Z"))
+        #expect(try await ledger.pause(order.id, nil)[0].occurredAt == Self.date("2027-02-28T10:00:01Z"))
+        #expect(
+            try await ledger.resume(order.id, nil).map(\.occurredAt) == [
+                Self.date("2027-02-28T10:00:02Z"), Self.date("2027-02-28T10:00:03Z"),
+            ]
+        )
     }
 
     @Test func `a buyer keeps the customer id, whatever the capitals`() async throws {

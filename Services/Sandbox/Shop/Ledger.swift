@@ -147,7 +147,7 @@ package actor Ledger {
 
     /// On Stripe a resumed subscription is a new one: it is charged at once, and its period begins anew.
     package func resume(_ id: String, _ item: ItemKey?) throws(ShopError) -> [ShopEvent] {
-        let now = max(clock.now, try order(id).newestEvent)
+        let now = max(clock.now, try order(id).nextMoment)
         return try change(id, item) { subscription throws(ShopError) in
             guard subscription.state == .paused else { throw .notPossible("the subscription is not paused") }
             subscription.state = .active
@@ -204,7 +204,7 @@ package actor Ledger {
     }
 
     private func tell(_ kind: ShopEvent.Kind, _ at: Int, _ position: Int, notBefore: Date) -> ShopEvent {
-        let time = max(clock.now, notBefore, orders[at].newestEvent)
+        let time = max(clock.now, notBefore, orders[at].nextMoment)
         orders[at].newestEvent = time
         return event(kind, orders[at], orders[at].items[position], at: time)
     }

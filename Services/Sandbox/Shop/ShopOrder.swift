@@ -12,8 +12,11 @@ package struct ShopOrder: Sendable, Hashable {
     package let currency: String
     package let placedAt: Date
     package var items: [OrderedItem]
-    /// When its newest event happened. Later ones are never dated before it.
+    /// When its newest event happened.
     package var newestEvent: Date
+    /// The earliest time of its next one: ThriveCart counts seconds, and of two events in one second nobody could tell
+    /// which came first.
+    var nextMoment: Date { newestEvent.addingTimeInterval(1) }
 
     package var total: Int64 { items.reduce(0) { $0 + $1.plan.dueNow } }
 
