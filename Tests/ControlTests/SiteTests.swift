@@ -16,8 +16,16 @@ import Testing
     @Test func `is made with a secret that the ingress learns and nobody is shown`() async throws {
         let shop = try await Operator()
         let made = try await shop.gatehouse(
-            "site", "create", "demo", "--name", "Demo", "--thrivecart-account", "DemoShop", "--thrivecart-secret-file",
-            try shop.file(Operator.secret + "\n"), "--json"
+            "site",
+            "create",
+            "demo",
+            "--name",
+            "Demo",
+            "--thrivecart-account",
+            "DemoShop",
+            "--thrivecart-secret-file",
+            try shop.file(Operator.secret + "\n"),
+            "--json"
         )
         #expect(made.exit == .code(0))
         let document = try made.document()
@@ -104,8 +112,17 @@ import Testing
 @Suite struct `Rotating keys` {
     @Test func `seals everything with the first key, and can be repeated`() async throws {
         var shop = try await Operator.withShop()
-        try await shop.expectOK("site", "create", "two", "--name", "Two", "--thrivecart-account", "two",
-            "--thrivecart-secret-file", try shop.file("SECONDWORD"))
+        try await shop.expectOK(
+            "site",
+            "create",
+            "two",
+            "--name",
+            "Two",
+            "--thrivecart-account",
+            "two",
+            "--thrivecart-secret-file",
+            try shop.file("SECONDWORD")
+        )
         let new = SealingKeys.newEntry(id: "k2")
         shop.environment["APP_KEYS"] = new + "," + shop.keys
 
