@@ -131,13 +131,17 @@ let package = Package(
         tests(
             "Ingress",
             of: ["IngressRoutes"],
-            ["Domain", "FulfillmentJobs", "Jobs", "Redis", "Sealing", "ThriveCart", "Web", "ingress", .hummingbird, .lifecycle, .log]
+            [
+                "Domain", "FulfillmentJobs", "Jobs", "Redis", "Sealing", "ThriveCart", "Web", "ingress", .hummingbird,
+                .lifecycle, .log,
+            ]
         ),
         tests(
             "Control",
             of: ["ControlCommands", "gatehouse"],
             [
-                "Domain", "FulfillmentJobs", "IngressRoutes", "Jobs", "Postgres", "Redis", "Sealing", "Store", "ThriveCart",
+                "Domain", "FulfillmentJobs", "IngressRoutes", "Jobs", "Postgres", "Redis", "Sealing", "Store",
+                "ThriveCart",
                 "Web", .hummingbird, .lifecycle, .log,
             ]
         ),

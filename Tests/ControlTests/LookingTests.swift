@@ -76,6 +76,19 @@ import ThriveCart
         #expect(try await shop.gatehouse("members", "show", "bob@example.com").exit == .code(3))
     }
 
+    @Test func `a plan can be given by hand and taken back, whatever was bought`() async throws {
+        let shop = try await Operator.withShop()
+        let given = try await shop.expectOK("members", "grant", "ana@example.com", "basic", "--by", "Lea", "--json")
+        let plan = try #require(try given.document()["plan"] as? [String: Any])
+        #expect((plan["sources"] as? [[String: Any]])?.first?["granted_by"] as? String == "Lea")
+        #expect(try await shop.gatehouse("access", "ana@example.com", "basic").output.contains("granted by Lea"))
+        try await shop.expectOK("members", "withdraw", "ana@example.com", "basic", "--by", "Lea")
+        #expect(try await shop.gatehouse("access", "ana@example.com", "basic").exit == .code(3))
+        #expect(
+            try await shop.gatehouse("members", "withdraw", "ana@example.com", "basic", "--by", "Lea").exit == .code(3)
+        )
+    }
+
     @Test func `leads are listed`() async throws {
         let shop = try await Operator.withShop()
         let order = try shop.order("1", by: "lea@example.com", of: "product-7")

@@ -117,7 +117,7 @@ import Testing
             (["dead", "replay"], "Name the jobs, or say --all."),
             (
                 ["site", "create", "demo", "--name", "Demo", "--thrivecart-account", "a.thrivecart.com"],
-                "takes demoshop"
+                "an account's name is demoshop"
             ),
         ]
     )

@@ -1,9 +1,11 @@
+import Domain
 import Foundation
 import FulfillmentJobs
 import Redis
 import Sealing
 import TestKit
 import Testing
+import ThriveCart
 
 @testable import ControlCommands
 
@@ -90,6 +92,23 @@ import Testing
         let again = try await shop.gatehouse(rotate + ["--json", "--keep-old", "0s"], input: "NEWWORD")
         #expect(try again.document()["added"] as? Bool == false)
         #expect(try await published(shop).sites[0].thriveCartSecrets == ["NEWWORD"])
+    }
+
+    @Test func `lets test orders give access when it is told to`() async throws {
+        let shop = try await Operator.withShop()
+        try await shop.hears(.sale(try shop.order("40000001", by: "ana@example.com", of: "product-7", mode: .test)))
+        #expect(try await shop.gatehouse("access", "ana@example.com", "basic").exit == .code(3))
+        let updated = try await shop.expectOK("site", "update", "--test-mode-grants", "--grace-days", "3", "--json")
+        let site = try #require(try updated.document()["site"] as? [String: Any])
+        #expect(site["test_mode_grants"] as? Bool == true)
+        #expect(site["grace_days"] as? Int == 3)
+        #expect(site["name"] as? String == "Demo")
+        try await shop.expectOK("access", "ana@example.com", "basic")
+
+        let moved = try await shop.gatehouse("site", "update", "--thrivecart-account", "other")
+        #expect(moved.exit == .code(1))
+        try await shop.expectOK("site", "update", "--status", "suspended")
+        #expect(try await published(shop).sites.isEmpty)
     }
 
     @Test func `that is not there is told with those that are`() async throws {

@@ -13,9 +13,10 @@ struct SimulatePurchase: OperatorCommand {
 
             EXAMPLE
               gatehouse simulate purchase --email ana@example.com --item product-7
-              gatehouse simulate purchase --email ana@example.com --item product-7 --item bump-7 --item upsell-3 \\
-                --every month --test
-              gatehouse simulate purchase --email ana@example.com --item product-7 --twins --repeat 3 --shuffle
+              gatehouse simulate purchase --email ana@example.com --test \\
+                --item product-7 --item bump-7 --item upsell-3 --every month
+              gatehouse simulate purchase --email ana@example.com \\
+                --item product-7 --twins --repeat 3 --shuffle
             """
     )
 
