@@ -72,7 +72,7 @@ extension Transaction {
             occurredAt: event.occurredAt,
             at: now
         )
-        try settle(
+        let plans = try settle(
             &order,
             formerCustomer: before.buyers.values.customer,
             buyersChanged: before.buyers.mapValues(\.firstSeenAt) != order.ledger.buyers.mapValues(\.firstSeenAt),
@@ -82,19 +82,19 @@ extension Transaction {
         // Without a key of its own, a fact is news when the ledger learned something.
         let isNews = keys.isEmpty ? order.ledger != before : !claimed.isEmpty
         if isNews { try tell(event, of: order, before: before, of: site, at: now) }
-        return try verdict(on: event, of: order, isNews: isNews, of: site)
+        return verdict(on: event, of: order, opens: !plans.isEmpty, isNews: isNews, of: site)
     }
 
     private func verdict(
         on event: CheckoutEvent,
         of order: StoredOrder,
+        opens: Bool,
         isNews: Bool,
         of site: Site
-    ) throws -> Verdict {
+    ) -> Verdict {
         guard site.grants(in: order.reference.mode) else {
             return .flagged(event.remarks.contains(.modeContradiction) ? "mode-contradiction" : "test-mode")
         }
-        let opens = try !plans(openedBy: Set(order.ledger.items.keys), of: site.id).isEmpty
         guard opens || order.ledger.items.isEmpty else { return .flagged("unmapped") }
         if order.member == nil, order.ledger.buyers.values.newestEmail == nil { return .flagged("no-email") }
         if order.ledger.onlyItem == nil, event.isAboutOnlyItem { return .flagged(OrderFlag.itemUnclear.rawValue) }
