@@ -66,11 +66,13 @@ extension JobQueue {
             throw .unexpectedAnswer("tick")
         }
         var fired: [String] = []
+        var pause = wait
         for case let .array(fields) in values.dropFirst(3) {
             guard fields.count == 4, let name = fields[0].string, let expected = fields[1].int,
                 let spec = ScheduleSpec(text: fields[2].string ?? ""),
                 let next = spec.timing?.next(after: Date(milliseconds: now))
             else { continue }
+            pause = min(pause, max(1, next.milliseconds - now))
             let isLate = now - expected > 60_000
             let wanted = fields[3].int == 0 && (!isLate || spec.catchUp == .latest)
             let expectedAt = Date(milliseconds: expected)
@@ -79,7 +81,7 @@ extension JobQueue {
             }
         }
         let epoch = values[2].string ?? ""
-        return (fired, .milliseconds(wait), epoch.isEmpty ? nil : epoch)
+        return (fired, .milliseconds(pause), epoch.isEmpty ? nil : epoch)
     }
 
     /// Moves an entry on from the fire time that the caller saw, and enqueues its job if nobody else did.

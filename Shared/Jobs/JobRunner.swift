@@ -1,3 +1,5 @@
+import Redis
+
 /// A kind of job without its type: what the worker needs to run one from its envelope.
 struct JobRunner<Dependencies: Sendable>: Sendable {
     let kind: JobKind
@@ -35,6 +37,7 @@ struct Undecodable: Error {}
 package func redactedDescription(of error: any Error) -> String {
     switch error {
     case let error as JobsError: return error.description
+    case let error as RedisError: return error.description
     case is Undecodable: return "undecodable"
     default:
         let name = String(reflecting: type(of: error))

@@ -69,7 +69,8 @@ extension Lane {
                 let (fired, wait, epoch) = try await queue.fireDueEntries(on: name)
                 if slots.withLock({ $0.epoch != nil && $0.heard(epoch) }) { bell.ring() }
                 pauses.reset()
-                pause = max(.milliseconds(10), min(wait, .seconds(1)))
+                // Nobody has registered yet: soon there may be entries.
+                pause = epoch == nil ? .milliseconds(50) : max(.milliseconds(10), min(wait, .seconds(1)))
                 for entry in fired { logger.info("fired", metadata: ["entry": "\(entry)"]) }
             } catch {
                 pause = pauses.pause()

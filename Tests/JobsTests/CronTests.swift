@@ -15,7 +15,8 @@ enum WallClock {
 }
 
 @Suite struct `Cron expressions` {
-    static func fires(_ expression: String, after: String, in zone: TimeZone = .gmt, _ count: Int = 1) throws -> [Date] {
+    static func fires(_ expression: String, after: String, in zone: TimeZone = .gmt, _ count: Int = 1) throws -> [Date]
+    {
         let cron = try #require(CronExpression(expression))
         var fires: [Date] = []
         var last = try WallClock.date(after)
@@ -51,7 +52,8 @@ enum WallClock {
 
     @Test(arguments: [
         "", "* * * *", "* * * * * *", "60 * * * *", "* 24 * * *", "* * 0 * *", "* * * 13 *", "* * * * 8", "5-3 * * * *",
-        "*/0 * * * *", "a * * * *", "1,,2 * * * *", "-1 * * * *", "+1 * * * *", "* * * feb-jan *", "0 0 30 2 *", "@never",
+        "*/0 * * * *", "a * * * *", "1,,2 * * * *", "-1 * * * *", "+1 * * * *", "* * * feb-jan *", "0 0 30 2 *",
+        "@never",
         "*/99999999999999999999 * * * *", "1- * * * *",
     ])
     func `what is no expression, or never fires, is refused`(text: String) {
@@ -73,7 +75,9 @@ enum WallClock {
     @Test func `a time that comes twice fires the first time`() throws {
         // Berlin, 25 October 2026: 03:00 becomes 02:00.
         let fires = try Self.fires("30 2 * * *", after: "2026-10-24 12:00", in: WallClock.berlin, 2)
-        #expect(fires == [try WallClock.date("2026-10-25 02:30 +02:00"), try WallClock.date("2026-10-26 02:30 +01:00")])
+        #expect(
+            fires == [try WallClock.date("2026-10-25 02:30 +02:00"), try WallClock.date("2026-10-26 02:30 +01:00")]
+        )
     }
 
     @Test func `every hour is every hour that passes`() throws {
@@ -90,7 +94,9 @@ enum WallClock {
         // Santiago, 6 September 2026: 00:00 becomes 01:00.
         let santiago = try #require(TimeZone(identifier: "America/Santiago"))
         let fires = try Self.fires("0 0 * * *", after: "2026-09-05 12:00", in: santiago, 2)
-        #expect(fires == [try WallClock.date("2026-09-06 01:00 -03:00"), try WallClock.date("2026-09-07 00:00 -03:00")])
+        #expect(
+            fires == [try WallClock.date("2026-09-06 01:00 -03:00"), try WallClock.date("2026-09-07 00:00 -03:00")]
+        )
     }
 
     @Test func `it agrees with Foundation's calendar over ten years`() throws {

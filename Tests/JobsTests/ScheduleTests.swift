@@ -9,7 +9,11 @@ import Testing
         let start = try WallClock.date("2026-01-01 12:00")
         #expect(Schedule.Timing.every(.seconds(3600)).next(after: start) == start + 3600)
         #expect(Schedule.Timing.every(.seconds(3600)).next(after: start + 1) == start + 3600)
-        #expect(Schedule.Timing.every(.seconds(60)).next(after: Date(timeIntervalSince1970: -90)).map(\.timeIntervalSince1970) == -60)
+        #expect(
+            Schedule.Timing.every(.seconds(60)).next(after: Date(timeIntervalSince1970: -90)).map(
+                \.timeIntervalSince1970
+            ) == -60
+        )
     }
 
     @Test func `however many workers look, each fire is one job`() async throws {

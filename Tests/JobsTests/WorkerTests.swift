@@ -180,4 +180,92 @@ func withWorker<Dependencies: Sendable>(
         #expect(record.crashes == 0)
         diary.open()
     }
+
+    @Test func `a worker that is cancelled stops at once and gives its jobs back`() async throws {
+        let queue = try await TestQueue(clock: false)
+        try await queue.jobs.enqueue(Note(number: 1, act: .waitForDoor), id: "a")
+        let worker = worker(queue)
+        let run = Task { try await worker.run() }
+        try await eventually { diary.all.count == 1 }
+        run.cancel()
+        try await run.value
+        #expect(try await queue.jobs.show("a", on: queue.name)?.place == .waiting)
+        #expect(try await queue.count("released") == 1)
+    }
+
+    @Test func `a job that takes too long is cancelled and retried`() async throws {
+        let queue = try await TestQueue(clock: false)
+        let policy = JobPolicy(attempts: 2, backoff: .exponential(from: .zero), timeout: .milliseconds(50))
+        try await queue.jobs.setPolicy(policy, of: "t.note", on: queue.name)
+        try await queue.jobs.enqueue(Note(number: 1, act: .waitForDoor), id: "a")
+        try await withWorker(worker(queue)) { _ in
+            try await eventually { try await queue.jobs.dead(on: queue.name).letters.count == 1 }
+        }
+        #expect(diary.all.map(\.attempt) == [1, 2])
+        #expect(try await queue.jobs.dead(on: queue.name).letters.map(\.reason) == ["exhausted: timed out"])
+    }
+
+    @Test func `a running job that an operator cancels is told so`() async throws {
+        let queue = try await TestQueue(clock: false)
+        try await queue.jobs.setPolicy(JobPolicy(lease: .milliseconds(150)), of: "t.note", on: queue.name)
+        try await queue.jobs.enqueue(Note(number: 1, act: .waitForDoor), id: "a")
+        try await queue.jobs.enqueue(Note(number: 2))
+        try await withWorker(worker(queue, concurrency: 1)) { _ in
+            try await eventually { diary.numbers == [1] }
+            #expect(try await queue.jobs.cancel("a", on: queue.name) == .running)
+            try await eventually { diary.numbers == [1, 2] }
+            try await eventually { try await queue.keysLeft() == [] }
+        }
+        #expect(try await queue.count("refused") == 0)
+    }
+
+    @Test func `heartbeats keep a job that runs longer than its lease`() async throws {
+        let queue = try await TestQueue(clock: false)
+        try await queue.jobs.setPolicy(JobPolicy(lease: .milliseconds(300)), of: "t.note", on: queue.name)
+        try await queue.jobs.enqueue(Note(number: 1, act: .waitForDoor), id: "a")
+        try await withWorker(worker(queue, concurrency: 1)) { _ in
+            try await eventually { diary.all.count == 1 }
+            let first = try #require(try await queue.jobs.show("a", on: queue.name)?.at)
+            try await eventually {
+                _ = try await queue.jobs.recover(on: queue.name)
+                return try #require(try await queue.jobs.show("a", on: queue.name)?.at) > first + 1
+            }
+            diary.open()
+            try await eventually { try await queue.jobs.stats(of: queue.name).held == 0 }
+        }
+        #expect(diary.all == [Diary.Entry(number: 1, attempt: 1)])
+        #expect(try await queue.count("crashed") == 0)
+    }
+
+    @Test func `a vanished worker's job is taken over`() async throws {
+        let queue = try await TestQueue(clock: false)
+        try await queue.jobs.setPolicy(JobPolicy(lease: .milliseconds(200)), of: "t.note", on: queue.name)
+        for number in 0..<5 { try await queue.jobs.enqueue(Note(number: number)) }
+        _ = try await queue.lease(5, kinds: [KnownKind("t.note")])
+        try await withWorker(worker(queue, concurrency: 2)) { _ in
+            try await eventually { Set(diary.numbers) == Set(0..<5) }
+        }
+        #expect(diary.all.allSatisfy { $0.attempt == 1 })
+        #expect(try await queue.count("crashed") == 5)
+    }
+
+    @Test func `two workers share the work`() async throws {
+        let queue = try await TestQueue(clock: false)
+        try await withWorker(worker(queue)) { _ in
+            try await withWorker(worker(queue)) { _ in
+                for number in 0..<300 { try await queue.jobs.enqueue(Note(number: number, act: .failOnce)) }
+                try await eventually { try await queue.jobs.stats(of: queue.name).held == 0 }
+            }
+        }
+        #expect(diary.all.count == 600)
+        #expect(Set(diary.all).count == 600)
+    }
+
+    @Test func `recurring entries fire while it runs`() async throws {
+        let queue = try await TestQueue(clock: false)
+        let entries = [Schedule.every(.milliseconds(40), Note(number: 1), name: "one")]
+        try await withWorker(worker(queue, schedule: entries)) { _ in
+            try await eventually { diary.numbers.count(where: { $0 == 1 }) >= 3 }
+        }
+    }
 }

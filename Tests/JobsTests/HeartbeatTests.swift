@@ -1,0 +1,73 @@
+import Foundation
+import Jobs
+import Redis
+import TestKit
+import Testing
+
+/// Holds every thread of Swift's pool for longer than its lease.
+struct Block: Job {
+    static let kind: JobKind = "t.block"
+    static let queue: QueueName = "q"
+    static let policy = JobPolicy(lease: .milliseconds(400))
+
+    func run(_ diary: Diary, _ context: JobContext) async throws -> JobOutcome {
+        diary.write(0, context.attempt)
+        Self.block()
+        return .done
+    }
+
+    // Because this is the very thing that a job should not do.
+    private static func block() { usleep(1_200_000) }
+}
+
+@Suite struct `Heartbeats` {
+    @Test func `they go on while jobs block every thread`() async throws {
+        let queue = try await TestQueue(clock: false)
+        let diary = Diary()
+        let count = ProcessInfo.processInfo.activeProcessorCount * 2
+        for _ in 0..<count { try await queue.jobs.enqueue(Block()) }
+        var options = Worker<Diary>.Options()
+        options.beat = .milliseconds(20)
+        let worker = Worker(
+            diary,
+            queue: queue.jobs,
+            runs: [Block.self],
+            concurrency: count,
+            options: options,
+            logger: .silent
+        )
+        // What the server saw while we could not look: a task here would wait for a thread too.
+        let witness = try Witness(socket: try await TestRedis.server().socket, key: queue.key("run"))
+        try await withWorker(worker) { _ in
+            try await eventually { try await queue.jobs.stats(of: queue.name).held == 0 }
+        }
+        #expect(diary.all.count == count)
+        #expect(try await queue.count("crashed") == 0)
+        let missed = witness.stop()
+        #expect(missed == 0, "leases were seen past their end")
+    }
+}
+
+/// A thread with a redis-cli that looks for expired leases.
+final class Witness: @unchecked Sendable {
+    private let process = Process()
+    private let output = Pipe()
+
+    init(socket: String, key: String) throws {
+        let look = """
+            local t = redis.call('TIME')
+            return redis.call('ZCOUNT', KEYS[1], '-inf', t[1] * 1000 + math.floor(t[2] / 1000) - 1)
+            """
+        process.executableURL = URL(filePath: "/usr/bin/env")
+        process.arguments = ["redis-cli", "-s", socket, "-r", "-1", "-i", "0.02", "EVAL", look, "1", key]
+        process.standardOutput = output
+        try process.run()
+    }
+
+    /// How often it saw one.
+    func stop() -> Int {
+        process.terminate()
+        let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        return text.split(separator: "\n").count { $0 != "0" }
+    }
+}
