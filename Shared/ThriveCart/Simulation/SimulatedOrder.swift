@@ -58,6 +58,11 @@ package struct SimulatedSeller: Sendable, Hashable {
     }
 }
 
+extension SimulatedSeller: CustomStringConvertible {
+    /// The account without its secret word.
+    package var description: String { "SimulatedSeller(\(account))" }
+}
+
 package struct SimulatedBuyer: Sendable, Hashable {
     package var email: String
     package var firstName: String

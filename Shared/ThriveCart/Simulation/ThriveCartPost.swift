@@ -166,3 +166,8 @@ package struct ThriveCartPost: Sendable, Hashable {
 
     private func value(of key: String) -> PostValue? { fields.first { $0.key == key }?.value }
 }
+
+extension ThriveCartPost: CustomStringConvertible {
+    /// The event's name; the fields hold a secret.
+    package var description: String { "ThriveCartPost(\(event))" }
+}
