@@ -9,7 +9,7 @@ actor Connection {
 
     nonisolated let interrupt: Interrupt
     nonisolated let expires: ContinuousClock.Instant
-    private nonisolated let thread: ThreadExecutor
+    private nonisolated let thread = ThreadExecutor()
     private let configuration: PostgresConfiguration
     private var wire: Wire?
 
@@ -20,7 +20,6 @@ actor Connection {
         interrupt = try Interrupt()
         // Spread out, so that connections made together aren't replaced together.
         expires = .now + configuration.connectionLifetime * Double.random(in: 0.75...1)
-        thread = ThreadExecutor(name: "postgres")
     }
 
     func open() throws(PostgresError) {

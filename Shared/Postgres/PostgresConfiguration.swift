@@ -42,6 +42,11 @@ package struct PostgresConfiguration: Sendable {
             if let value = option.pointee.val { parameters[String(cString: keyword)] = String(cString: value) }
             option += 1
         }
+        // libpq would find out when it connects, and then we would try again and again.
+        let ports = (parameters["port"] ?? "").split(separator: ",")
+        guard ports.allSatisfy({ UInt16($0) ?? 0 > 0 }) else {
+            throw .badURL(reason: "the port isn't a number from 1 to 65535")
+        }
     }
 
     /// The same server, another database.
@@ -87,11 +92,11 @@ extension PostgresConfiguration: CustomStringConvertible, CustomReflectable {
 }
 
 extension Duration {
-    /// Rounded up, so that a short time-out doesn't become none.
+    /// Rounded up, so that a short time-out doesn't become none, and at most what Postgres and poll can count.
     var milliseconds: Int {
         let (seconds, attoseconds) = components
-        let whole = Int(clamping: seconds).multipliedReportingOverflow(by: 1000)
-        guard !whole.overflow else { return seconds < 0 ? 0 : .max }
-        return max(0, whole.partialValue + Int((attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000))
+        guard seconds >= 0, attoseconds >= 0 else { return 0 }
+        let whole = Int(clamping: min(seconds, 2_000_000)) * 1000
+        return whole + Int((attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000)
     }
 }

@@ -7,10 +7,8 @@ import Foundation
 final class ThreadExecutor: SerialExecutor {
     private let line = Line()
 
-    init(name: String) {
-        let thread = Thread { [line] in line.run() }
-        thread.name = name
-        thread.start()
+    init() {
+        Thread.detachNewThread { [line] in line.run() }
     }
 
     deinit {

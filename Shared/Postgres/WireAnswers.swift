@@ -32,7 +32,7 @@ extension Wire {
         let started = ContinuousClock.now
         guard send(handle) == 1 else {
             close()
-            throw .connectionLost
+            throw step.loss
         }
 
         let (result, wasCancelled) = try answer(handle, step, until: deadline(of: step, from: started))
@@ -63,6 +63,7 @@ extension Wire {
         until limit: ContinuousClock.Instant?
     ) throws(PostgresError) -> (WireResult?, wasCancelled: Bool) {
         var deadline = limit
+        var nap = shortestNap(handle)
         var wasCancelled = false
         var isBroken = false
         var answer: WireResult?
@@ -77,19 +78,32 @@ extension Wire {
             }
             let events = isUnsent ? POLLIN | POLLOUT : POLLIN
             let watches = step.isCancellable && !wasCancelled
-            switch wait(on: handle, for: events, until: deadline, watchingInterrupt: watches) {
+            let wakeUp = nap.map { min(deadline ?? .now + $0, .now + $0) } ?? deadline
+            switch wait(on: handle, for: events, until: wakeUp, watchingInterrupt: watches) {
             case .ready:
                 isBroken = PQconsumeInput(handle) == 0
+                nap = shortestNap(handle)
             case .interrupted:
                 wasCancelled = true
                 isDoubtful = true
                 requestCancel(handle)
                 deadline = min(deadline ?? .now + answerGrace, .now + answerGrace)
+            case .late where deadline.map({ $0 > .now }) ?? true:
+                isBroken = PQconsumeInput(handle) == 0
+                nap = nap.map { min($0 * 2, .milliseconds(100)) }
             case .late:
                 close()
                 throw wasCancelled ? .cancelled : step.loss == .outcomeUnknown ? .outcomeUnknown : .timedOut
             }
         }
+    }
+
+    /// How long to wait for the socket before looking again all the same; nil where the socket tells everything.
+    ///
+    /// A TLS record may be larger than what libpq reads at once. The rest then lies in OpenSSL, where poll can't see it.
+    /// Servers from Postgres 17 on send such records.
+    private func shortestNap(_ handle: OpaquePointer) -> Duration? {
+        PQsslInUse(handle) == 1 ? .milliseconds(1) : nil
     }
 
     private func failure(

@@ -103,11 +103,6 @@ import Testing
         ) { try await Migrations([members, names]).pending(in: pool) }
     }
 
-    @Test(arguments: [["0001_a", "0003_b"], ["0002_a"], ["0001_a", "0001_b"], ["a"], ["0001"], [""]])
-    func `steps that aren't counted from 1 are refused`(names: [String]) {
-        #expect(throws: PostgresError.self) { try Migrations(names.map { Migration(name: $0, sql: "") }) }
-    }
-
     @Test func `a step that fails leaves nothing behind, and the ones before it stay`() async throws {
         let broken = try Migrations([
             members, Migration(name: "0002_broken", sql: "CREATE TABLE half (); SELECT 1 / 0;"),
@@ -136,5 +131,12 @@ import Testing
         let slow = try Migrations([Migration(name: "0001_slow", sql: "SELECT pg_sleep(0.3)")])
         #expect(try await slow.apply(to: pool) == ["0001_slow"])
         await pool.close()
+    }
+}
+
+@Suite struct `A list of migrations` {
+    @Test(arguments: [["0001_a", "0003_b"], ["0002_a"], ["0001_a", "0001_b"], ["a"], ["0001"], [""]])
+    func `steps that aren't counted from 1 are refused`(names: [String]) {
+        #expect(throws: PostgresError.self) { try Migrations(names.map { Migration(name: $0, sql: "") }) }
     }
 }

@@ -5,7 +5,7 @@ import Synchronization
 /// A private Postgres cluster in its own directory, with all controls of a bad day.
 package final class PostgresServer: Sendable {
     package struct Options: Sendable {
-        /// Commits reach the disk. Without it they only survive the end of the server, `kill -9` included.
+        /// Commits reach the disk. Without it they survive the end of the server, `kill -9` included, but not the machine's.
         package var isDurable = false
         /// Listens on a port of 127.0.0.1, too.
         package var hasPort = false
@@ -46,7 +46,7 @@ package final class PostgresServer: Sendable {
         directory = try TestDirectory.make("pg")
         port = options.hasPort ? try freePort() : 5432
         certificates = options.hasTLS ? try await TestCertificates.shared() : nil
-        try give(directory)
+        try Self.give(directory)
         try await makeCluster()
         try await start()
     }
@@ -82,7 +82,7 @@ package final class PostgresServer: Sendable {
     package func start() async throws {
         // After a `kill -9`, the old backends may need a moment to notice; until then a new server refuses to start.
         try await eventually(within: .seconds(30)) {
-            let started = try ServerProcess(launch("postgres", words))
+            let started = try ServerProcess(Self.launch("\(binaries)/postgres", words, in: directory))
             process.withLock { $0 = started }
             try await waitUntilReady(started)
             return true
@@ -103,13 +103,15 @@ package final class PostgresServer: Sendable {
         await process.withLock { $0 }?.stop(SIGQUIT)
     }
 
-    /// `kill -9` of the server and of every session.
-    package func kill() async {
-        let process = process.withLock { $0 }
+    /// `kill -9` of the server and of every session; when it returns, their sockets are closed.
+    package func kill() async throws {
+        guard let process = process.withLock({ $0 }) else { return }
         // Stopped first, so that it starts nothing more.
-        process?.signal(SIGSTOP)
-        for child in process.map({ children(of: $0.pid) }) ?? [] { Foundation.kill(child, SIGKILL) }
-        await process?.kill()
+        process.signal(SIGSTOP)
+        let sessions = children(of: process.pid)
+        for session in sessions { Foundation.kill(session, SIGKILL) }
+        await process.kill()
+        try await eventually { sessions.allSatisfy { status(of: $0).map { $0.state == "Z" } ?? true } }
     }
 
     package func restart() async throws {
@@ -162,29 +164,35 @@ extension PostgresServer {
     }
 
     private func makeCluster() async throws {
-        var words = [
-            "--pgdata=\(directory)/data", "--username=postgres", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync",
-        ]
         if let password = options.password {
             let file = directory + "/password"
             try Data(password.utf8).write(to: URL(filePath: file))
-            try give(file)
-            words += ["--auth=scram-sha-256", "--pwfile=\(file)"]
+            try Self.give(file)
+            let words = Self.initialization(of: data) + ["--auth=scram-sha-256", "--pwfile=\(file)"]
+            try await Self.execute("\(binaries)/initdb", words, in: directory)
         } else {
-            words += ["--auth=trust"]
-        }
-        let process = try ServerProcess(launch("initdb", words))
-        let exit = await process.exit()
-        guard exit == .code(0) else {
-            throw CommandFailure(command: "initdb", exit: exit, output: process.lastWords)
+            try await Self.execute("cp", ["-a", try await Self.cluster.value, data], in: directory)
         }
         guard let certificates else { return }
         for (name, file) in [("certificate", certificates.certificate), ("key", certificates.key)] {
             let copy = "\(directory)/\(name).pem"
             try FileManager.default.copyItem(atPath: file, toPath: copy)
             chmod(copy, 0o600)
-            try give(copy)
+            try Self.give(copy)
         }
+    }
+
+    /// A fresh cluster to copy: making one takes ten times as long.
+    private static let cluster = Task {
+        let directory = try TestDirectory.make("cluster")
+        try give(directory)
+        let data = directory + "/data"
+        try await execute("\(try findBinaries())/initdb", initialization(of: data) + ["--auth=trust"], in: directory)
+        return data
+    }
+
+    private static func initialization(of data: String) -> [String] {
+        ["--pgdata=\(data)", "--username=postgres", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]
     }
 
     private var words: [String] {
@@ -197,7 +205,6 @@ extension PostgresServer {
         ]
         if !options.isDurable {
             settings["fsync"] = "off"
-            settings["synchronous_commit"] = "off"
             settings["full_page_writes"] = "off"
         }
         if options.hasTLS {
@@ -206,17 +213,22 @@ extension PostgresServer {
             settings["ssl_key_file"] = directory + "/key.pem"
         }
         settings.merge(options.settings) { _, ours in ours }
-        return ["-D", directory + "/data"] + settings.flatMap { ["-c", "\($0)=\($1)"] }
+        return ["-D", data] + settings.flatMap { ["-c", "\($0)=\($1)"] }
     }
 
-    private func launch(_ program: String, _ words: [String]) -> ServerProcess.Launch {
-        ServerProcess.Launch(
-            "\(binaries)/\(program)",
-            words,
-            user: Self.user,
-            directory: directory,
-            log: directory + "/log"
-        )
+    private var data: String { directory + "/data" }
+
+    private static func launch(_ program: String, _ words: [String], in directory: String) -> ServerProcess.Launch {
+        ServerProcess.Launch(program, words, user: user, directory: directory, log: directory + "/log")
+    }
+
+    /// Runs a command to its end, as the server's user.
+    private static func execute(_ program: String, _ words: [String], in directory: String) async throws {
+        let process = try ServerProcess(launch(program, words, in: directory))
+        let exit = await process.exit()
+        guard exit == .code(0) else {
+            throw CommandFailure(command: program, exit: exit, output: process.lastWords)
+        }
     }
 
     private func waitUntilReady(_ started: ServerProcess) async throws {
@@ -238,10 +250,10 @@ extension PostgresServer {
     }
 
     /// Makes a file the server's own: as root we run it as somebody else.
-    private func give(_ path: String) throws {
+    private static func give(_ path: String) throws {
         guard getuid() == 0 else { return }
-        guard let user = getpwnam(Self.user) else {
-            throw SpawnError(command: "a process of \(Self.user)", number: ENOENT)
+        guard let user = getpwnam(user) else {
+            throw SpawnError(command: "a process of \(user)", number: ENOENT)
         }
         guard chown(path, user.pointee.pw_uid, user.pointee.pw_gid) == 0 else {
             throw SpawnError(command: "chown", number: errno)
@@ -253,13 +265,16 @@ extension PostgresServer {
 private func children(of parent: pid_t) -> [pid_t] {
     // Because without /proc nothing is known.
     let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
-    return names.compactMap { pid_t($0) }
-        .filter { process in
-            guard let data = FileManager.default.contents(atPath: "/proc/\(process)/stat") else { return false }
-            let text = String(decoding: data, as: UTF8.self)
-            // After the name in parentheses: the state and the parent.
-            guard let end = text.lastIndex(of: ")") else { return false }
-            let fields = text[end...].split(separator: " ")
-            return fields.count > 2 && pid_t(fields[2]) == parent
-        }
+    return names.compactMap { pid_t($0) }.filter { status(of: $0)?.parent == parent }
+}
+
+/// The letter of /proc (R, S, T, Z, …) and the parent; nil when there is no such process.
+private func status(of process: pid_t) -> (state: Substring, parent: pid_t)? {
+    guard let data = FileManager.default.contents(atPath: "/proc/\(process)/stat") else { return nil }
+    let text = String(decoding: data, as: UTF8.self)
+    // After the name in parentheses, which may hold anything.
+    guard let end = text.lastIndex(of: ")") else { return nil }
+    let fields = text[end...].split(separator: " ")
+    guard fields.count > 2, let parent = pid_t(fields[2]) else { return nil }
+    return (fields[1], parent)
 }
