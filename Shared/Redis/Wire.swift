@@ -95,13 +95,13 @@ final class Wire: ChannelInboundHandler, @unchecked Sendable {
         let wasGreeted = greetingsLeft == 0
         let lost = inFlight
         inFlight = []
-        for call in lost { call.fail(error) }
         channel?.close(promise: nil)
         channel = nil
         greeted.fail(error)
         let (count, weight) = lost.reduce((0, 0)) { ($0.0 + $1.count, $0.1 + $1.weight) }
         if wasGreeted { onEvent(.closed(error, count: count, weight: weight)) }
         onEvent = { _ in }
+        for call in lost { call.fail(error) }
     }
 
     /// From any thread.
@@ -132,7 +132,7 @@ final class Wire: ChannelInboundHandler, @unchecked Sendable {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard !isOver else { return }
         lastHeard = .now()
-        var answered = (count: 0, weight: 0)
+        var answered: [(call: Call, answer: RedisValue)] = []
         var failure: RedisError?
         do throws(RedisError) {
             try reader.feed(unwrapInboundIn(data))
@@ -142,16 +142,20 @@ final class Wire: ChannelInboundHandler, @unchecked Sendable {
                 } else {
                     guard let call = inFlight.first else { throw .protocolBroken("an answer to no question") }
                     if case .error(let text) = answer, text.hasPrefix("READONLY ") { isDemoted = true }
-                    guard call.receive(answer) else { continue }
+                    guard let whole = call.receive(answer) else { continue }
                     inFlight.removeFirst()
-                    answered.count += call.count
-                    answered.weight += call.weight
+                    answered.append((call, whole))
                 }
             }
         } catch {
             failure = error
         }
-        if answered.count > 0 { onEvent(.answered(count: answered.count, weight: answered.weight)) }
+        if !answered.isEmpty {
+            // Because who is answered may call again at once, its place must be free before.
+            let (count, weight) = answered.reduce((0, 0)) { ($0.0 + $1.call.count, $0.1 + $1.call.weight) }
+            onEvent(.answered(count: count, weight: weight))
+            for (call, answer) in answered { call.succeed(answer) }
+        }
         if let failure { close(failure) }
     }
 
