@@ -10,7 +10,13 @@ package struct OrderSearch: Sendable {
     package var email: EmailAddress?
     package var mode: Mode?
 
-    package init(site: Site.ID, provider: Provider, number: String? = nil, email: EmailAddress? = nil, mode: Mode? = nil) {
+    package init(
+        site: Site.ID,
+        provider: Provider,
+        number: String? = nil,
+        email: EmailAddress? = nil,
+        mode: Mode? = nil
+    ) {
         self.site = site
         self.provider = provider
         self.number = number

@@ -99,7 +99,7 @@ struct Operator: Sendable {
     }()
 
     private static let redisServer = Task {
-        try await RedisServer(RedisServer.Options(more: ["--databases", "1000"]))
+        try await RedisServer(RedisServer.Options(isDurable: true, more: ["--databases", "1000"]))
     }
     private static let databases = Atomic(0)
 }
@@ -112,7 +112,14 @@ extension Operator {
     static func withShop() async throws -> Operator {
         let shop = try await Operator()
         try await shop.expectOK(
-            "site", "create", "demo", "--name", "Demo", "--thrivecart-account", "demoshop", "--thrivecart-secret-file",
+            "site",
+            "create",
+            "demo",
+            "--name",
+            "Demo",
+            "--thrivecart-account",
+            "demoshop",
+            "--thrivecart-secret-file",
             try shop.file(secret + "\n")
         )
         try await shop.expectOK("plan", "create", "basic", "--name", "Basic", "--item", "product-7")

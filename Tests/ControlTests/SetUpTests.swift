@@ -88,8 +88,14 @@ import Testing
         let leaves = try JSONDecoder().decode(Help.self, from: Data(outcome.output.utf8)).command.leaves
         #expect(leaves.count > 25)
         for leaf in leaves {
-            #expect(leaf.discussion?.contains("EXAMPLE\n  gatehouse ") == true || leaf.commandName == "rotate", "\(leaf.commandName)")
-            #expect(leaf.arguments?.contains { $0.names?.contains { $0.name == "json" } == true } == true, "\(leaf.commandName)")
+            #expect(
+                leaf.discussion?.contains("EXAMPLE\n  gatehouse ") == true || leaf.commandName == "rotate",
+                "\(leaf.commandName)"
+            )
+            #expect(
+                leaf.arguments?.contains { $0.names?.contains { $0.name == "json" } == true } == true,
+                "\(leaf.commandName)"
+            )
         }
     }
 
@@ -109,7 +115,10 @@ import Testing
             (["events", "list", "--limit", "0"], "--limit must be between 1 and 1000"),
             (["simulate", "refund"], "Whose order?"),
             (["dead", "replay"], "Name the jobs, or say --all."),
-            (["site", "create", "demo", "--name", "Demo", "--thrivecart-account", "a.thrivecart.com"], "takes demoshop"),
+            (
+                ["site", "create", "demo", "--name", "Demo", "--thrivecart-account", "a.thrivecart.com"],
+                "an account's name is demoshop"
+            ),
         ]
     )
     func `what is not understood says what was wanted`(words: [String], hint: String) async throws {

@@ -1,9 +1,11 @@
+import Domain
 import Foundation
 import FulfillmentJobs
 import Redis
 import Sealing
 import TestKit
 import Testing
+import ThriveCart
 
 @testable import ControlCommands
 
@@ -16,8 +18,16 @@ import Testing
     @Test func `is made with a secret that the ingress learns and nobody is shown`() async throws {
         let shop = try await Operator()
         let made = try await shop.gatehouse(
-            "site", "create", "demo", "--name", "Demo", "--thrivecart-account", "DemoShop", "--thrivecart-secret-file",
-            try shop.file(Operator.secret + "\n"), "--json"
+            "site",
+            "create",
+            "demo",
+            "--name",
+            "Demo",
+            "--thrivecart-account",
+            "DemoShop",
+            "--thrivecart-secret-file",
+            try shop.file(Operator.secret + "\n"),
+            "--json"
         )
         #expect(made.exit == .code(0))
         let document = try made.document()
@@ -84,6 +94,23 @@ import Testing
         #expect(try await published(shop).sites[0].thriveCartSecrets == ["NEWWORD"])
     }
 
+    @Test func `lets test orders give access when it is told to`() async throws {
+        let shop = try await Operator.withShop()
+        try await shop.hears(.sale(try shop.order("40000001", by: "ana@example.com", of: "product-7", mode: .test)))
+        #expect(try await shop.gatehouse("access", "ana@example.com", "basic").exit == .code(3))
+        let updated = try await shop.expectOK("site", "update", "--test-mode-grants", "--grace-days", "3", "--json")
+        let site = try #require(try updated.document()["site"] as? [String: Any])
+        #expect(site["test_mode_grants"] as? Bool == true)
+        #expect(site["grace_days"] as? Int == 3)
+        #expect(site["name"] as? String == "Demo")
+        try await shop.expectOK("access", "ana@example.com", "basic")
+
+        let moved = try await shop.gatehouse("site", "update", "--thrivecart-account", "other")
+        #expect(moved.exit == .code(1))
+        try await shop.expectOK("site", "update", "--status", "suspended")
+        #expect(try await published(shop).sites.isEmpty)
+    }
+
     @Test func `that is not there is told with those that are`() async throws {
         let shop = try await Operator.withShop()
         let outcome = try await shop.gatehouse("members", "list", "--site", "dmeo")
@@ -104,8 +131,17 @@ import Testing
 @Suite struct `Rotating keys` {
     @Test func `seals everything with the first key, and can be repeated`() async throws {
         var shop = try await Operator.withShop()
-        try await shop.expectOK("site", "create", "two", "--name", "Two", "--thrivecart-account", "two",
-            "--thrivecart-secret-file", try shop.file("SECONDWORD"))
+        try await shop.expectOK(
+            "site",
+            "create",
+            "two",
+            "--name",
+            "Two",
+            "--thrivecart-account",
+            "two",
+            "--thrivecart-secret-file",
+            try shop.file("SECONDWORD")
+        )
         let new = SealingKeys.newEntry(id: "k2")
         shop.environment["APP_KEYS"] = new + "," + shop.keys
 

@@ -19,6 +19,14 @@ enum Reading {
         return key
     }
 
+    /// The name of a ThriveCart account.
+    static func thriveCartAccount(_ text: String) throws -> String {
+        let account = text.trimmingBlanks().lowercased()
+        let isName =
+            (1...100).contains(account.utf8.count) && !account.contains { $0 == "." || $0 == "/" || $0.isWhitespace }
+        return isName ? account : try fail("an account's name is demoshop, not demoshop.thrivecart.com or an address")
+    }
+
     static func email(_ text: String) throws -> EmailAddress {
         try EmailAddress(text) ?? fail("an e-mail address is name@example.com")
     }

@@ -50,7 +50,9 @@ struct Access: OperatorCommand {
         func show(on page: inout Page) {
             let end = until.map { " until \(Moment.text($0))" } ?? ""
             page.line("\(email) has \(access ? "" : "no ")access to \(plan)\(end)", access ? .good : .bad)
-            if !member { page.line("  nobody has this address") }
+            if !member {
+                page.line("  nobody signs in with this address; gatehouse members list --search finds others")
+            }
             if member && sources.isEmpty { page.line("  nothing of it was bought or granted") }
             for source in sources { page.line("  \(source.sentence)") }
         }

@@ -32,7 +32,8 @@ struct CreateSite: OperatorCommand {
 
     @Option(
         name: .customLong("thrivecart-account"),
-        help: ArgumentHelp("The account's name: what stands before .thrivecart.com.", valueName: "account")
+        help: ArgumentHelp("The account's name: what stands before .thrivecart.com.", valueName: "account"),
+        transform: Reading.thriveCartAccount
     )
     var thriveCartAccount: String?
 
@@ -57,11 +58,7 @@ struct CreateSite: OperatorCommand {
         guard (0...90).contains(graceDays), (0...90).contains(slackDays) else {
             throw ValidationError("--grace-days and --slack-days must be between 0 and 90.")
         }
-        if let account = thriveCartAccount?.trimmingBlanks() {
-            guard !account.isEmpty, !account.contains(where: { $0 == "." || $0 == "/" || $0.isWhitespace }) else {
-                throw ValidationError("--thrivecart-account takes demoshop, not demoshop.thrivecart.com or an address.")
-            }
-        } else if secret.file != nil {
+        guard thriveCartAccount != nil || secret.file == nil else {
             throw ValidationError("--thrivecart-secret-file needs --thrivecart-account.")
         }
     }

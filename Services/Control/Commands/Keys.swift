@@ -83,7 +83,8 @@ private struct Rotation: Sendable {
             let place = SiteSecret.place(of: secret.id)
             if sealer.isSealedWithCurrentKey(secret.sealed) {
                 next.current += 1
-            } else if let plain = try? sealer.open(secret.sealed, for: place) {  // Because it is counted if it can't be.
+                // Because what can't be opened is counted below, and the others must not wait for it.
+            } else if let plain = try? sealer.open(secret.sealed, for: place) {
                 _ = try transaction.reseal(secret, as: try sealer.seal(plain, for: place))
                 next.resealed += 1
             } else {

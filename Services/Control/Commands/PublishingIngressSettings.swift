@@ -9,11 +9,11 @@ extension Desk {
     /// Fulfillment does the same every minute, so a failure here heals by itself.
     func publishIngressSettings(at now: Date) async throws {
         let fulfillment = FulfillmentDependencies(store: try store, redis: try redis, sealer: try sealer)
-        _ = try await fulfillment.publishIngressSettings(at: now, logger: .silent)
+        _ = try await fulfillment.publishIngressSettings(at: now, logger: .mute)
     }
 }
 
 extension Logger {
     /// What goes wrong is told by the command, once.
-    static var silent: Logger { Logger(label: "gatehouse") { _ in SwiftLogNoOpLogHandler() } }
+    static var mute: Logger { Logger(label: "gatehouse") { _ in SwiftLogNoOpLogHandler() } }
 }

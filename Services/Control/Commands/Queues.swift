@@ -85,26 +85,29 @@ struct Queues: OperatorCommand {
 
 extension Desk {
     var queues: JobQueue {
-        get throws { JobQueue(redis: try redis, logger: .silent) }
+        get throws { JobQueue(redis: try redis, logger: .mute) }
     }
 }
 
 extension JobQueue {
-    /// Every queue that ever held a job, by name.
+    /// Every queue that a job was ever put in, or a worker ran, by name.
     ///
-    /// Looks at all keys, of which there are a handful for each queue whatever it holds.
+    /// Walks all keys of Redis; a queue has a handful, and one for each job that is to be there once.
     func names() async throws -> [QueueName] {
-        let (head, tail) = ("\(prefix):{", "}:meta")
+        let head = "\(prefix):{"
         var names: Set<String> = []
         var cursor = "0"
         repeat {
-            let answer = try await redis.call(["SCAN", .text(cursor), "MATCH", .text("\(head)*\(tail)"), "COUNT", 1000])
+            // The counters are made by the first job, the meta by the first worker.
+            let answer = try await redis.call(["SCAN", .text(cursor), "MATCH", .text("\(head)*}:[cm]*"), "COUNT", 5000])
             guard let parts = answer.array, parts.count == 2, let next = parts[0].string, let keys = parts[1].array
             else {
                 throw CommandProblem.failure("Redis answered SCAN with something else")
             }
             for key in keys.compactMap(\.string) {
-                names.insert(String(key.dropFirst(head.count).dropLast(tail.count)))
+                for tail in ["}:count", "}:meta"] where key.hasSuffix(tail) {
+                    names.insert(String(key.dropFirst(head.count).dropLast(tail.count)))
+                }
             }
             cursor = next
         } while cursor != "0"

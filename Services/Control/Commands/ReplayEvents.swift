@@ -30,7 +30,11 @@ struct ReplayEvents: OperatorCommand {
     @Option(name: .long, help: "All of this status.")
     var status: InboundEvent.Status?
 
-    @Option(name: .long, help: ArgumentHelp("Only those after this moment or age.", valueName: "time"), transform: Reading.moment)
+    @Option(
+        name: .long,
+        help: ArgumentHelp("Only those after this moment or age.", valueName: "time"),
+        transform: Reading.moment
+    )
     var since: Date?
 
     @Option(
@@ -112,7 +116,8 @@ struct ReplayEvents: OperatorCommand {
         search.after = last
         search.limit = 100
         let events =
-            ids.isEmpty ? try transaction.search(search) : try ids.compactMap { try transaction.foundInboundEvent($0, of: site) }
+            ids.isEmpty
+            ? try transaction.search(search) : try ids.compactMap { try transaction.foundInboundEvent($0, of: site) }
         return try events.compactMap { event in try transaction.inboundEventBody(event.id).map { (event, $0) } }
     }
 

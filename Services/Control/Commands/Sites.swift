@@ -9,7 +9,7 @@ struct Sites: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "site",
         abstract: "The sites, and the secrets that prove their webhooks.",
-        subcommands: [CreateSite.self, ListSites.self, ShowSite.self, RotateSiteSecret.self]
+        subcommands: [CreateSite.self, ListSites.self, ShowSite.self, UpdateSite.self, RotateSiteSecret.self]
     )
 }
 

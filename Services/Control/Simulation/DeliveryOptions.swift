@@ -11,7 +11,10 @@ struct DeliveryOptions: ParsableArguments {
 
     @Option(
         name: .long,
-        help: ArgumentHelp("Where the ingress is, or the whole address of a webhook (default: APP_URL).", valueName: "address")
+        help: ArgumentHelp(
+            "Where the ingress is, or the whole address of a webhook (default: APP_URL).",
+            valueName: "address"
+        )
     )
     var url: String?
 
@@ -36,7 +39,10 @@ struct DeliveryOptions: ParsableArguments {
 
     @Option(
         name: .long,
-        help: ArgumentHelp("How long to wait for what comes of it (default: 10s); 0s does not wait.", valueName: "time"),
+        help: ArgumentHelp(
+            "How long to wait for what comes of it (default: 10s); 0s does not wait.",
+            valueName: "time"
+        ),
         transform: Reading.span
     )
     var wait: Duration = .seconds(10)
@@ -44,7 +50,8 @@ struct DeliveryOptions: ParsableArguments {
     func validate() throws {
         guard (1...1000).contains(times) else { throw ValidationError("--repeat must be between 1 and 1000.") }
         if let url {
-            guard let parsed = URL(string: url), ["http", "https"].contains(parsed.scheme), parsed.host?.isEmpty == false
+            guard let parsed = URL(string: url), ["http", "https"].contains(parsed.scheme),
+                parsed.host?.isEmpty == false
             else { throw ValidationError("--url takes an address such as http://127.0.0.1:8080.") }
         }
     }

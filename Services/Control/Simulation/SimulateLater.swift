@@ -30,7 +30,8 @@ struct SimulateRenewal: OperatorCommand {
     @OptionGroup var output: OutputOptions
 
     func validate() throws {
-        guard number.map({ (1...10_000).contains($0) }) ?? true, remaining.map({ (0...10_000).contains($0) }) ?? true else {
+        guard number.map({ (1...10_000).contains($0) }) ?? true, remaining.map({ (0...10_000).contains($0) }) ?? true
+        else {
             throw ValidationError("--number and --remaining must be between 0 and 10000, --number at least 1.")
         }
     }

@@ -13,9 +13,10 @@ struct SimulatePurchase: OperatorCommand {
 
             EXAMPLE
               gatehouse simulate purchase --email ana@example.com --item product-7
-              gatehouse simulate purchase --email ana@example.com --item product-7 --item bump-7 --item upsell-3 \\
-                --every month --test
-              gatehouse simulate purchase --email ana@example.com --item product-7 --twins --repeat 3 --shuffle
+              gatehouse simulate purchase --email ana@example.com --test \\
+                --item product-7 --item bump-7 --item upsell-3 --every month
+              gatehouse simulate purchase --email ana@example.com \\
+                --item product-7 --twins --repeat 3 --shuffle
             """
     )
 
@@ -27,7 +28,11 @@ struct SimulatePurchase: OperatorCommand {
     @Option(name: .customLong("item"), help: "What is bought; repeat for more.", transform: Reading.item)
     var items: [ItemKey] = []
 
-    @Option(name: .long, help: ArgumentHelp("What each item costs (default: 49.00).", valueName: "amount"), transform: Reading.money)
+    @Option(
+        name: .long,
+        help: ArgumentHelp("What each item costs (default: 49.00).", valueName: "amount"),
+        transform: Reading.money
+    )
     var price: Int64 = 4900
 
     @Option(name: .long, help: "How often they renew; without it they are bought once.")
@@ -55,7 +60,9 @@ struct SimulatePurchase: OperatorCommand {
         guard !items.isEmpty else { throw ValidationError("--item is missing, such as --item product-7.") }
         guard Set(items).count == items.count else { throw ValidationError("An order holds each item once.") }
         if payments != nil || trialDays != nil {
-            guard every != nil else { throw ValidationError("--payments and --trial-days need --every, such as --every month.") }
+            guard every != nil else {
+                throw ValidationError("--payments and --trial-days need --every, such as --every month.")
+            }
         }
         guard payments.map({ (2...1000).contains($0) }) ?? true else {
             throw ValidationError("--payments must be between 2 and 1000.")
@@ -77,10 +84,16 @@ struct SimulatePurchase: OperatorCommand {
             invoice: SimulatedNumber.invoice(of: number),
             placedAt: moment,
             buyer: SimulatedBuyer(email, name: name),
-            items: items.sorted { ($0.kind.place, $0.description) < ($1.kind.place, $1.description) }.map { item($0, at: moment) }
+            items: items.sorted { ($0.kind.place, $0.description) < ($1.kind.place, $1.description) }.map {
+                item($0, at: moment)
+            }
         )
         let simulation = Simulation(site: simulated.site, email: email, order: number, items: items, delivery: delivery)
-        return try await simulation.run([.sale(order)], twins: order.items.map { "order_payment_\($0.key.kind.rawValue)" }, at: desk)
+        return try await simulation.run(
+            [.sale(order)],
+            twins: order.items.map { "order_payment_\($0.key.kind.rawValue)" },
+            at: desk
+        )
     }
 
     private func item(_ key: ItemKey, at moment: Date) -> SimulatedItem {

@@ -41,7 +41,11 @@ struct SimulationReply: Answer {
         }
         if let refusal { page.hop("", refusal, .bad) }
         for event in events {
-            page.hop("fulfillment", "\(event.name) \(event.status)" + (event.reason.map { ": \($0)" } ?? ""), event.tone)
+            page.hop(
+                "fulfillment",
+                "\(event.name) \(event.status)" + (event.reason.map { ": \($0)" } ?? ""),
+                event.tone
+            )
         }
         if missing > 0 {
             page.hop("", "\(missing) not applied yet; is fulfillment running? gatehouse queues", .bad)
@@ -49,7 +53,9 @@ struct SimulationReply: Answer {
             page.hop("", "all applied \(appliedAfterMilliseconds) ms after the first post")
         }
         for plan in plans { page.hop("member", "\(plan.plan): \(plan.sentence)", plan.access ? .good : .warning) }
-        if waited && missing == 0 && plans.isEmpty && order != nil { page.hop("member", "nothing of it opens a plan", .warning) }
+        if waited && missing == 0 && plans.isEmpty && order != nil {
+            page.hop("member", "nothing of it opens a plan", .warning)
+        }
     }
 
     /// What the last answer means where it is not a 200.

@@ -1,0 +1,234 @@
+import Foundation
+import Jobs
+import TestKit
+import Testing
+
+@testable import ControlCommands
+
+@Suite struct `Simulating ThriveCart` {
+    private let buyer = "ana@example.com"
+
+    /// Simulates and answers how the plan stands then.
+    private struct Teller {
+        var shop: Operator
+        var ingress: String
+
+        func status(_ words: String...) async throws -> String {
+            let outcome = try await shop.gatehouse(["simulate"] + words + ["--url", ingress, "--json"])
+            #expect(outcome.exit == .code(0), "\(words): \(outcome.errors)\(outcome.output)")
+            let plans = try outcome.document()["plans"] as? [[String: Any]]
+            return plans?.first?["status"] as? String ?? "no plan"
+        }
+    }
+
+    private func events(_ outcome: Operator.Outcome) throws -> [String] {
+        (try outcome.document()["events"] as? [[String: Any]] ?? []).compactMap { $0["status"] as? String }
+    }
+
+    @Test func `a purchase is followed to the member, hop by hop`() async throws {
+        let shop = try await Operator.withShop()
+        try await shop.whileRunning { ingress in
+            let bought = try await shop.gatehouse(
+                "simulate",
+                "purchase",
+                "--site",
+                "demo",
+                "--email",
+                buyer,
+                "--item",
+                "product-7",
+                "--item",
+                "bump-7",
+                "--url",
+                ingress
+            )
+            #expect(bought.exit == .code(0), "\(bought.errors)\(bought.output)")
+            let hops = bought.output.split(separator: "\n").map { $0.prefix { $0 != " " } }
+            #expect(hops.contains("thrivecart") && hops.contains("ingress") && hops.contains("fulfillment"))
+            #expect(bought.output.contains("member       basic: access, active"))
+            #expect(!(bought.output + bought.errors).contains(Operator.secret))
+            try await shop.expectOK("access", buyer, "basic")
+        }
+    }
+
+    @Test func `a subscription renews, is declined, and is paid after all`() async throws {
+        let shop = try await Operator.withShop()
+        try await shop.whileRunning { ingress in
+            let tell = Teller(shop: shop, ingress: ingress)
+            let sold = try await tell.status("purchase", "--email", buyer, "--item", "product-7", "--every", "year")
+            let renewed = try await tell.status("renewal", "--email", buyer)
+            let declined = try await tell.status("decline", "--email", buyer)
+            let paid = try await tell.status("renewal", "--email", buyer)
+            #expect([sold, renewed, declined, paid] == ["active", "active", "past_due", "active"])
+            let completed = try await tell.status("renewal", "--email", buyer, "--remaining", "0")
+            #expect(completed == "completed")
+        }
+    }
+
+    @Test func `a pause ends, a cancellation keeps what is paid, and refunds take it`() async throws {
+        let shop = try await Operator.withShop()
+        try await shop.whileRunning { ingress in
+            let tell = Teller(shop: shop, ingress: ingress)
+            let statuses = [
+                try await tell.status(
+                    "purchase",
+                    "--email",
+                    buyer,
+                    "--item",
+                    "product-7",
+                    "--every",
+                    "month",
+                    "--at",
+                    "5m"
+                ),
+                try await tell.status("pause", "--email", buyer, "--at", "4m"),
+                try await tell.status("resume", "--email", buyer, "--at", "3m"),
+                try await tell.status("cancel", "--email", buyer, "--at", "2m"),
+                try await tell.status("refund", "--email", buyer, "--amount", "10.00", "--at", "1m"),
+                try await tell.status("refund", "--email", buyer, "--amount", "39.00"),
+            ]
+            #expect(statuses == ["active", "paused", "active", "ending", "ending", "refunded"])
+        }
+    }
+
+    @Test func `an abandoned cart becomes a lead`() async throws {
+        let shop = try await Operator.withShop()
+        try await shop.whileRunning { ingress in
+            try await shop.expectOK("simulate", "abandon", "--email", buyer, "--item", "product-7", "--url", ingress)
+        }
+        #expect(try await shop.gatehouse("leads", "list").output.contains(buyer))
+    }
+
+    @Test func `repeats, twins and any order come to one purchase`() async throws {
+        let shop = try await Operator.withShop()
+        try await shop.whileRunning { ingress in
+            let outcome = try await shop.gatehouse(
+                "simulate",
+                "purchase",
+                "--email",
+                buyer,
+                "--item",
+                "product-7",
+                "--item",
+                "upsell-3",
+                "--twins",
+                "--repeat",
+                "3",
+                "--shuffle",
+                "--encoding",
+                "json",
+                "--url",
+                ingress,
+                "--json"
+            )
+            #expect(outcome.exit == .code(0), "\(outcome.errors)\(outcome.output)")
+            #expect((try outcome.document()["deliveries"] as? [Any])?.count == 12)
+            #expect(try events(outcome).count == 4)
+        }
+        let member = try await shop.gatehouse("members", "show", buyer, "--json").document()
+        let plans = try #require(member["plans"] as? [[String: Any]])
+        #expect((plans.first?["sources"] as? [Any])?.count == 1)
+    }
+
+    @Test func `test mode gives nothing where the site does not allow it`() async throws {
+        let shop = try await Operator.withShop()
+        try await shop.whileRunning { ingress in
+            let outcome = try await shop.gatehouse(
+                "simulate",
+                "purchase",
+                "--email",
+                buyer,
+                "--item",
+                "product-7",
+                "--test",
+                "--url",
+                ingress,
+                "--json"
+            )
+            #expect(outcome.exit == .code(0))
+            #expect(try events(outcome) == ["flagged"])
+        }
+        #expect(try await shop.gatehouse("access", buyer, "basic").exit == .code(3))
+    }
+
+    @Test func `nobody at the address, a wrong secret and a missing worker are told apart`() async throws {
+        let shop = try await Operator.withShop()
+        let purchase = ["simulate", "purchase", "--email", buyer, "--item", "product-7", "--wait", "1s", "--url"]
+        let away = try await shop.gatehouse(purchase + ["http://127.0.0.1:1"])
+        #expect(away.exit == .code(69))
+        #expect(away.errors.contains("the ingress does not answer at http://127.0.0.1:1/webhooks/thrivecart/demo"))
+
+        try await shop.whileRunning(fulfilling: false) { ingress in
+            let waiting = try await shop.gatehouse(purchase + [ingress])
+            #expect(waiting.exit == .code(69))
+            #expect(waiting.output.contains("not applied yet"))
+            let queues = try await shop.gatehouse("queues", "--json").document()["queues"] as? [[String: Any]]
+            #expect(queues?.first?["ready"] as? Int == 1)
+            let elsewhere = try await shop.gatehouse(purchase + [ingress + "/nowhere"])
+            #expect(elsewhere.exit == .code(1))
+            #expect(elsewhere.output.contains("404"))
+        }
+    }
+
+    @Test func `an order that nobody knows is told`() async throws {
+        let shop = try await Operator.withShop()
+        let outcome = try await shop.gatehouse("simulate", "refund", "--order", "40000001")
+        #expect(outcome.exit == .code(1))
+        #expect(outcome.errors.contains("knows no such order"))
+    }
+}
+
+@Suite struct `Looking after queues` {
+    private struct Doomed: Job {
+        static let kind: JobKind = "fulfillment.doomed"
+        static let queue: QueueName = "fulfillment"
+        static let policy = JobPolicy(attempts: 1, backoff: .exponential(from: .seconds(1)))
+        func run(_ deps: Int, _ context: JobContext) async throws -> JobOutcome { .done }
+    }
+
+    private func bury(_ ids: [JobID], for shop: Operator) async throws {
+        let queue = JobQueue(redis: shop.redis, logger: .silent)
+        for id in ids { try await queue.enqueue(Doomed(), id: id) }
+        let request = LeaseRequest(fence: "f1", count: 10, kinds: [KnownKind(Doomed.kind)])
+        let leased = try await queue.lease(request, from: Doomed.queue).leases
+        _ = try await queue.settle(leased.map { Settlement($0, .dead(reason: "it can't be done")) }, on: Doomed.queue)
+    }
+
+    @Test func `dead letters are listed, shown, replayed and discarded`() async throws {
+        let shop = try await Operator()
+        #expect(try await shop.gatehouse("queues").output.hasPrefix("No queue yet"))
+        try await bury(["one", "two", "three"], for: shop)
+        let dead = try await shop.gatehouse("dead", "list", "--json").document()["dead"] as? [[String: Any]]
+        #expect(dead?.count == 3)
+        let shown = try await shop.gatehouse("dead", "show", "one")
+        #expect(shown.exit == .code(0))
+        #expect(shown.output.contains("it can't be done"))
+        #expect(try await shop.gatehouse("dead", "show", "four").exit == .code(3))
+
+        let replayed = try await shop.gatehouse("dead", "replay", "one", "four", "--json").document()
+        #expect(replayed["replayed"] as? [String] == ["one"])
+        #expect(replayed["missing"] as? [String] == ["four"])
+        let discarded = try await shop.gatehouse("dead", "discard", "--all", "--json")
+        #expect(try discarded.document()["discarded"] as? Int == 2)
+        #expect(try await shop.gatehouse("dead", "discard", "two").exit == .code(3))
+        #expect(try await shop.gatehouse("dead", "list").output == "No dead letters in fulfillment.\n")
+    }
+
+    @Test func `recurring work is listed, paused and resumed`() async throws {
+        let shop = try await Operator()
+        try await shop.whileRunning { _ in
+            func entries() async throws -> [[String: Any]] {
+                try await shop.gatehouse("schedule", "list", "--json").document()["schedule"] as? [[String: Any]] ?? []
+            }
+            try await eventually { try await entries().count == 1 }
+            let name = try #require(try await entries().first?["name"] as? String)
+            try await shop.expectOK("schedule", "pause", name)
+            #expect(try await entries().first?["paused"] as? Bool == true)
+            let resumed = try await shop.expectOK("schedule", "resume", name, "--json")
+            #expect(try resumed.document()["paused"] as? Bool == false)
+            let wrong = try await shop.gatehouse("schedule", "pause", "nothing")
+            #expect(wrong.exit == .code(1))
+            #expect(wrong.errors.contains("one of: \(name)"))
+        }
+    }
+}
