@@ -9,6 +9,8 @@ import Web
 await ServiceProcess.run("fulfillment", needs: [.databaseURL, .redisURL, .appKeys]) { process in
     let settings = process.settings
     let redis = try process.redis()
+    var options = Worker<FulfillmentDependencies>.Options()
+    options.drainLimit = settings.drain
     let worker = Worker(
         FulfillmentDependencies(
             store: Store(try process.postgres { try await Schema.migrations.pending(in: $0) }),
@@ -22,6 +24,7 @@ await ServiceProcess.run("fulfillment", needs: [.databaseURL, .redisURL, .appKey
             .every(.seconds(60), PublishIngressSettings()),
         ],
         concurrency: settings.workerConcurrency,
+        options: options,
         logger: process.logger
     )
     process.check(
