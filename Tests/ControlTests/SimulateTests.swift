@@ -170,6 +170,21 @@ import Testing
         }
     }
 
+    @Test func `what renews is told of the order that renews, not of a newer one`() async throws {
+        let shop = try await Operator.withShop()
+        try await shop.whileRunning { ingress in
+            let tell = ["--email", buyer, "--url", ingress]
+            let purchase = ["simulate", "purchase", "--item", "product-7"] + tell
+            _ = try await shop.gatehouse(purchase + ["--order", "40000001", "--every", "month", "--at", "1h"])
+            let second = try await shop.gatehouse(purchase + ["--order", "40000002"])
+            #expect(second.exit == .code(0))
+            let canceled = try await shop.gatehouse(["simulate", "cancel", "--json"] + tell)
+            #expect(try canceled.document()["order"] as? String == "40000001")
+            let refunded = try await shop.gatehouse(["simulate", "refund", "--json"] + tell)
+            #expect(try refunded.document()["order"] as? String == "40000002")
+        }
+    }
+
     @Test func `an order that nobody knows is told`() async throws {
         let shop = try await Operator.withShop()
         let outcome = try await shop.gatehouse("simulate", "refund", "--order", "40000001")
