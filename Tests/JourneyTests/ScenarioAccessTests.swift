@@ -75,6 +75,36 @@ import Testing
         #expect(try await seller.count("SELECT count(DISTINCT member) FROM orders") == 1)
     }
 
+    @Test func `an event that failed is kept, and applied when it comes again`() async throws {
+        let seller = try await Seller(plans: plans)
+        let body = try Parcel(file: sale, replace: [:]).body(in: ScenarioFile.events)
+        let delivery = seller.delivery(body, receivedAt: date(1_790_003_600))
+        try await seller.store.transaction { try $0.keepFailed(delivery, "why", at: date(1_790_003_600)) }
+        #expect(try await seller.texts("SELECT status || ' ' || reason FROM inbound_events") == ["failed why"])
+        try await seller.post(body, at: date(1_790_003_600))
+        #expect(try await seller.texts("SELECT status FROM inbound_events") == ["applied"])
+        #expect(try await seller.counter("_grants") == 1)
+    }
+
+    @Test func `an event that is replayed changes nothing twice, and catches up with a plan`() async throws {
+        let seller = try await Seller(plans: ["product-1": "other"])
+        let body = try Parcel(file: sale, replace: [:]).body(in: ScenarioFile.events)
+        var delivery = seller.delivery(body, receivedAt: date(1_790_003_600))
+        delivery.source = .replay
+        let replay = delivery
+        try await seller.post(body, at: date(1_790_003_600))
+        #expect(try await seller.texts("SELECT status FROM inbound_events") == ["flagged"])
+
+        let plan = try await seller.store.read { try $0.plans(of: seller.site.id).first }
+        let other = try #require(plan)
+        try await seller.store.transaction { try $0.link(["product-7"], to: other, at: date(1_790_003_600)) }
+        for _ in 0..<2 {
+            try await seller.store.transaction { try $0.apply(replay, at: date(1_790_003_600)) }
+            #expect(try await seller.texts("SELECT status FROM inbound_events") == ["applied"])
+            #expect(try await seller.messages() == ["member.created", "entitlement.granted"])
+        }
+    }
+
     // MARK: Why, and who is told
 
     @Test func `H5: every change is kept with what was before`() async throws {

@@ -120,7 +120,8 @@ import Testing
             try transaction.settle(record.id, .flagged("unmapped"), at: now)
             return try transaction.lockInboundEvent("webhook:1", from: .thriveCart, of: site.id)
         }
-        #expect(kept == record.id)
+        #expect(kept?.id == record.id)
+        #expect(kept?.status == .flagged)
         let rows = try await store.pool.query("SELECT status, reason FROM inbound_events").decode((String, String).self)
         #expect(rows.map(\.0) == ["flagged"])
         #expect(rows.map(\.1) == ["unmapped"])
