@@ -9,11 +9,7 @@ extension Lane {
         let started = ContinuousClock.now
         let how = await outcome(of: lease, in: slot)
         metrics.ran(lease.kind, for: .now - started)
-        slots.withLock { slots in
-            // Given up by a drain: it is settled already.
-            guard slots.running.removeValue(forKey: slot) != nil, let how else { return }
-            slots.ended.append(LaneSlots.Ended(settlement: Settlement(lease, how), kind: lease.kind))
-        }
+        slots.withLock { $0.end(slot, how) }
         bell.ring()
     }
 

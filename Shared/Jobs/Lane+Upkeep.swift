@@ -9,13 +9,14 @@ extension Lane {
     /// while all slots are busy.
     func beat(_ heart: JobQueue) async {
         var recoverAt = ContinuousClock.now
+        var pause = Duration.zero
         while !Task.isCancelled {
-            await HeartbeatThread.shared.sleep(for: options.beat)
+            await HeartbeatThread.shared.sleep(for: pause)
             let now = ContinuousClock.now
             let (due, isBusy) = slots.withLock { slots in
                 cancelOverdue(&slots, now)
-                let due = slots.running.filter { now >= $0.value.beatAt && !$0.value.isHopeless(now) }
-                return (due.map { ($0.key, $0.value.lease) }, slots.running.count >= slots.concurrency)
+                pause = min(options.beat, beatOfShortestLease(slots))
+                return (slots.dueBeats(now), slots.running.count >= slots.concurrency)
             }
             do {
                 if !due.isEmpty { try await extend(due, heart) }
@@ -29,22 +30,24 @@ extension Lane {
         }
     }
 
+    /// Short leases are looked at more often; of those that begin during a pause, the code's policies tell.
+    private func beatOfShortestLease(_ slots: LaneSlots) -> Duration {
+        let leases = slots.running.values.map(\.lease.duration) + runners.values.map(\.policy.lease)
+        return max(.milliseconds(10), (leases.min() ?? .seconds(30)) / 6)
+    }
+
     private func cancelOverdue(_ slots: inout LaneSlots, _ now: ContinuousClock.Instant) {
         for (slot, running) in slots.running {
             if let timeout = running.lease.timeout, now - running.startedAt > timeout { slots.cancel(slot, .timedOut) }
         }
     }
 
-    private func extend(_ due: [(slot: Int, lease: Lease)], _ heart: JobQueue) async throws(JobsError) {
+    private func extend(_ beats: [LaneSlots.Beat], _ heart: JobQueue) async throws(JobsError) {
         let asked = ContinuousClock.now
-        let lost = try await heart.extend(due.map { ($0.lease.id, $0.lease.fence) }, on: name)
-        slots.withLock { slots in
-            for (slot, lease) in due where !lost.contains(lease.id) {
-                slots.running[slot]?.beatAt = asked + lease.duration / 3
-                slots.running[slot]?.ownedUntil = asked + lease.duration
-            }
-        }
-        if !lost.isEmpty { loseLeases(due.filter { lost.contains($0.lease.id) }.map(\.slot)) }
+        let lost = try await heart.extend(beats.map { ($0.id, $0.fence) }, on: name)
+        slots.withLock { $0.extended(beats, at: asked) }
+        // What has ended and is lost will hear so when it is settled.
+        if !lost.isEmpty { loseLeases(beats.filter { lost.contains($0.id) }.compactMap(\.slot)) }
     }
 
     func loseLeases(_ lost: [Int]) {

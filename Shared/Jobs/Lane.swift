@@ -101,11 +101,9 @@ final class Lane<Dependencies: Sendable>: Sendable {
                         slots.ended.insert(contentsOf: ended.map { $0.sentAgain(after: error) }, at: 0)
                     }
                     if count > 0, error.leavesOutcomeUnknown { unheard.append(fence) }
-                    if health.failed(name) {
-                        logger.warning("the queue does not answer, jobs wait", metadata: ["error": "\(error)"])
-                    } else {
-                        logger.debug("the queue still does not answer", metadata: ["error": "\(error)"])
-                    }
+                    let isNews = health.failed(name)
+                    let level: Logger.Level = !error.isTransient ? .error : isNews ? .warning : .debug
+                    logger.log(level: level, "the queue does not answer, jobs wait", metadata: ["error": "\(error)"])
                     await hurry.wait(atMost: pauses.pause())
                 }
             }
@@ -151,7 +149,7 @@ final class Lane<Dependencies: Sendable>: Sendable {
             for lease in leased.leases {
                 slots.start(lease, at: instant) { slot in Task { await self.execute(lease, in: slot) } }
             }
-            slots.ended += leased.undecodable.map { LaneSlots.Ended(settlement: $0, kind: "undecodable") }
+            slots.ended += leased.undecodable.map { LaneSlots.Ended(undecodable: $0, at: instant) }
             slots.mayHaveMore = leased.wait <= .zero
             _ = slots.heard(leased.epoch)
             return (slots.running.count, !slots.mayHaveMore)

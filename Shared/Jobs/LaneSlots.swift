@@ -12,16 +12,39 @@ struct LaneSlots {
         var task: Task<Void, Never>
         var startedAt: ContinuousClock.Instant
         var beatAt: ContinuousClock.Instant
-        /// The last moment at which the lease was certainly ours.
-        var ownedUntil: ContinuousClock.Instant
         var cancelReason: CancelReason?
     }
 
     struct Ended {
         var settlement: Settlement
         var kind: JobKind
+        var duration: Duration
+        /// It waits to be settled, and until then the lease must not expire.
+        var beatAt: ContinuousClock.Instant
         /// The answer to an earlier try was lost: refused may mean that it had been settled.
         var wasSent = false
+
+        init(_ running: Running, _ how: Settlement.How) {
+            settlement = Settlement(running.lease, how)
+            kind = running.lease.kind
+            duration = running.lease.duration
+            beatAt = running.beatAt
+        }
+
+        init(undecodable settlement: Settlement, at now: ContinuousClock.Instant) {
+            self.settlement = settlement
+            kind = "undecodable"
+            duration = .seconds(30)
+            beatAt = now + duration / 3
+        }
+    }
+
+    /// A lease to be extended.
+    struct Beat {
+        var id: JobID
+        var fence: String
+        /// Nil when the job has ended.
+        var slot: Int?
     }
 
     enum Turn {
@@ -47,7 +70,7 @@ struct LaneSlots {
         if phase == .abandoned {
             if lastTurnWasTaken { return .end }
             lastTurnWasTaken = true
-            ended += running.values.map { Ended(settlement: Settlement($0.lease, .released), kind: $0.lease.kind) }
+            ended += running.values.map { Ended($0, .released) }
             running = [:]
             return ended.isEmpty ? .end : .work(ended: takeEnded(), count: 0)
         }
@@ -69,9 +92,41 @@ struct LaneSlots {
             lease: lease,
             task: task(counter),
             startedAt: now,
-            beatAt: now + lease.duration / 3,
-            ownedUntil: now + lease.duration
+            beatAt: now + lease.duration / 3
         )
+    }
+
+    mutating func end(_ slot: Int, _ how: Settlement.How?) {
+        // Given up by a drain, it is settled already.
+        guard let running = running.removeValue(forKey: slot), let how else { return }
+        ended.append(Ended(running, how))
+    }
+
+    // MARK: Heartbeats
+
+    /// The leases of which a third has passed.
+    func dueBeats(_ now: ContinuousClock.Instant) -> [Beat] {
+        let runs = running.lazy.filter { now >= $0.value.beatAt && !$0.value.isHopeless(now) }
+            .map { Beat(id: $0.value.lease.id, fence: $0.value.lease.fence, slot: $0.key) }
+        let ends = ended.lazy.filter { now >= $0.beatAt }.map { Beat(id: $0.settlement.id, fence: $0.settlement.fence) }
+        return Array(runs) + Array(ends)
+    }
+
+    /// The leases of these last from `now` on.
+    mutating func extended(_ beats: [Beat], at now: ContinuousClock.Instant) {
+        for case .some(let slot) in beats.map(\.slot) {
+            guard let lease = running[slot]?.lease else { continue }
+            running[slot]?.beatAt = now + lease.duration / 3
+        }
+        // A job that ended meanwhile is settled soon; it costs one more heartbeat at most.
+        let fences = Set(beats.lazy.filter { $0.slot == nil }.map { [$0.id.text, $0.fence] })
+        guard !fences.isEmpty else { return }
+        for index in ended.indices {
+            let settlement = ended[index].settlement
+            if fences.contains([settlement.id.text, settlement.fence]) {
+                ended[index].beatAt = now + ended[index].duration / 3
+            }
+        }
     }
 
     /// True when the worker must register again: Redis came back empty, or an operator wants the code's policies back.

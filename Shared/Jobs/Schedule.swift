@@ -55,6 +55,12 @@ package struct Schedule: Sendable {
         }
     }
 
+    /// Throws when its job cannot be encoded or it never fires: better at the start than in the queue.
+    func check() throws(JobsError) {
+        _ = try envelope.get().encoded()
+        guard timing.next(after: Date()) != nil else { throw .malformed("schedule \(name) never fires") }
+    }
+
     package static func every(_ interval: Duration, _ job: some Job, name: String? = nil) -> Schedule {
         Schedule(.every(interval), job, name: name)
     }

@@ -66,7 +66,12 @@ package struct Worker<Dependencies: Sendable>: Service {
     }
 
     /// Returns when it has drained after a graceful shutdown. Cancelled, it cancels its jobs and returns soon.
+    ///
+    /// Throws before it takes work, when an entry of its schedule is a mistake.
     package func run() async throws {
+        for lane in lanes {
+            for entry in lane.schedule { try entry.check() }
+        }
         let heart = RedisClient(heartConfiguration, logger: logger)
         await withTaskCancellationHandler {
             await withGracefulShutdownHandler {
