@@ -9,6 +9,10 @@ package struct OrderSearch: Sendable {
     /// Whom any of its events named.
     package var email: EmailAddress?
     package var mode: Mode?
+    /// What it holds.
+    package var item: ItemKey?
+    /// Whether it holds something that renews.
+    package var renews = false
 
     package init(
         site: Site.ID,
@@ -34,6 +38,21 @@ extension Transaction {
         if let email = search.email {
             conditions.append(
                 "EXISTS (SELECT FROM order_buyers b WHERE b.order_id = o.id AND b.email = \(email.normalized))"
+            )
+        }
+        if let item = search.item {
+            conditions.append("EXISTS (SELECT FROM order_items i WHERE i.order_id = o.id AND i.item_key = \(item))")
+        }
+        if search.renews {
+            conditions.append(
+                """
+                EXISTS (
+                    SELECT
+                    FROM order_items i
+                    WHERE i.order_id = o.id
+                      AND (i.recurs OR EXISTS (SELECT FROM order_payments p WHERE p.order_item = i.id))
+                )
+                """
             )
         }
         let found = try rows(

@@ -154,7 +154,9 @@ import Testing
     @Test func `nobody at the address, a wrong secret and a missing worker are told apart`() async throws {
         let shop = try await Operator.withShop()
         let purchase = ["simulate", "purchase", "--email", buyer, "--item", "product-7", "--wait", "1s", "--url"]
+        let began = ContinuousClock.now
         let away = try await shop.gatehouse(purchase + ["http://127.0.0.1:1"])
+        #expect(ContinuousClock.now - began < .seconds(10), "an ingress that isn't there is told at once")
         #expect(away.exit == .code(69))
         #expect(away.errors.contains("the ingress does not answer at http://127.0.0.1:1/webhooks/thrivecart/demo"))
 
@@ -167,6 +169,21 @@ import Testing
             let elsewhere = try await shop.gatehouse(purchase + [ingress + "/nowhere"])
             #expect(elsewhere.exit == .code(1))
             #expect(elsewhere.output.contains("404"))
+        }
+    }
+
+    @Test func `what renews is told of the order that renews, not of a newer one`() async throws {
+        let shop = try await Operator.withShop()
+        try await shop.whileRunning { ingress in
+            let tell = ["--email", buyer, "--url", ingress]
+            let purchase = ["simulate", "purchase", "--item", "product-7"] + tell
+            _ = try await shop.gatehouse(purchase + ["--order", "40000001", "--every", "month", "--at", "1h"])
+            let second = try await shop.gatehouse(purchase + ["--order", "40000002"])
+            #expect(second.exit == .code(0))
+            let canceled = try await shop.gatehouse(["simulate", "cancel", "--json"] + tell)
+            #expect(try canceled.document()["order"] as? String == "40000001")
+            let refunded = try await shop.gatehouse(["simulate", "refund", "--json"] + tell)
+            #expect(try refunded.document()["order"] as? String == "40000002")
         }
     }
 

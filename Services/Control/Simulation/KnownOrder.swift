@@ -45,17 +45,22 @@ struct KnownOrder: Sendable {
         renewing: Bool,
         at desk: Desk
     ) async throws -> KnownOrder {
-        let search = OrderSearch(
+        var search = OrderSearch(
             site: simulated.site.id,
             provider: .thriveCart,
             number: options.order,
             email: options.email,
             mode: options.test ? .test : nil
         )
-        guard let stored = try await desk.store.read({ try $0.newestOrder(search) }) else {
+        search.item = options.item
+        search.renews = renewing
+        let wanted = search
+        guard let stored = try await desk.store.read({ try $0.newestOrder(wanted) }) else {
+            let buyer = options.email?.original ?? "EMAIL"
+            let item = options.item?.description ?? "product-7"
             throw CommandProblem.failure(
-                "the site \(simulated.site.slug) knows no such order",
-                fix: "gatehouse simulate purchase --email \(options.email?.original ?? "EMAIL") --item product-7"
+                "the site \(simulated.site.slug) knows no such order" + (renewing ? " that renews" : ""),
+                fix: "gatehouse simulate purchase --email \(buyer) --item \(item)" + (renewing ? " --every month" : "")
             )
         }
         return try KnownOrder(stored, options.item, simulated.seller, renewing: renewing)
@@ -70,12 +75,7 @@ struct KnownOrder: Sendable {
         }
         let candidates = sold.filter { wanted == nil ? !renewing || $0.value.recurs : $0.key == wanted }
         guard let (key, item) = candidates.first(where: { $0.key.kind == .product }) ?? candidates.first else {
-            let names = sold.map(\.key.description).joined(separator: ", ")
-            throw CommandProblem.failure(
-                wanted.map { "the order \(stored.reference.number) holds no \($0)" }
-                    ?? "nothing in the order \(stored.reference.number) renews",
-                fix: names.isEmpty ? nil : "--item with one of: \(names)"
-            )
+            throw CommandProblem.failure("the order \(stored.reference.number) is known, but not what was sold in it")
         }
         let number = stored.reference.number
         var buyer = SimulatedBuyer(email, name: nil)

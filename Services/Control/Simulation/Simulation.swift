@@ -26,12 +26,8 @@ struct Simulation: Sendable {
         )
         let bodies = bodies(of: posts, twins: twins)
         let began = ContinuousClock.now
-        for body in delivery.shuffle ? bodies.shuffled() : bodies {
-            let delivered = try await post(body, to: reply.url)
-            reply.deliveries.append(delivered)
-            guard delivered.status == 200 else { return reply }
-        }
-        guard delivery.wait > .zero else { return reply }
+        reply.deliveries = try await deliver(delivery.shuffle ? bodies.shuffled() : bodies, to: reply.url)
+        guard reply.deliveries.last?.status == 200, delivery.wait > .zero else { return reply }
         try await watch(for: Set(bodies.map(\.key)), began, into: &reply, at: desk)
         return reply
     }
@@ -69,7 +65,27 @@ struct Simulation: Sendable {
         return (0..<delivery.times).flatMap { _ in bodies }
     }
 
-    private func post(_ body: Body, to url: String) async throws -> SimulationReply.Delivered {
+    /// One after the other, until one is not taken.
+    private func deliver(_ bodies: [Body], to url: String) async throws -> [SimulationReply.Delivered] {
+        var configuration = HTTPClient.Configuration.singletonConfiguration
+        // An ingress that isn't there is told at once, not after a minute of tries.
+        configuration.connectionPool.retryConnectionEstablishment = false
+        configuration.redirectConfiguration = .disallow
+        return try await HTTPClient.withHTTPClient(configuration: configuration) { client in
+            var delivered: [SimulationReply.Delivered] = []
+            for body in bodies {
+                delivered.append(try await post(body, to: url, over: client))
+                if delivered.last?.status != 200 { break }
+            }
+            return delivered
+        }
+    }
+
+    private func post(
+        _ body: Body,
+        to url: String,
+        over client: HTTPClient
+    ) async throws -> SimulationReply.Delivered {
         var request = HTTPClientRequest(url: url)
         request.method = .POST
         request.headers = ["content-type": body.contentType, "user-agent": "gatehouse-simulate"]
@@ -77,7 +93,7 @@ struct Simulation: Sendable {
         let began = ContinuousClock.now
         let status: UInt
         do {
-            let response = try await HTTPClient.shared.execute(request, timeout: .seconds(30))
+            let response = try await client.execute(request, timeout: .seconds(30))
             // Because only the status counts; the rest is read so that the connection can be used again.
             _ = try? await response.body.collect(upTo: 1 << 16)
             status = response.status.code
