@@ -1,4 +1,4 @@
-# Finds the Swift toolchain and installs the Debian packages that are missing. Sourced, never run.
+# Installs the Debian packages that are missing. Sourced, never run.
 # shellcheck shell=bash
 
 # To build: the C libraries below Shared/. To run: the servers, foreman, and what the scripts themselves call.
@@ -67,28 +67,4 @@ without_starting_services() {
     "$@" || status=$?
     as_root rm -f "$policy"
     return "$status"
-}
-
-# Puts Swift on the PATH, from where its installers leave it, and refuses one that is too old.
-find_swift() {
-    local folder version
-    for folder in "$HOME/.local/share/swiftly/bin" /opt/swift/usr/bin /usr/share/swift/usr/bin /usr/local/swift/usr/bin; do
-        command -v swift >/dev/null && break
-        [ ! -x "$folder/swift" ] || PATH=$PATH:$folder
-    done
-    command -v swift >/dev/null || fail "no Swift here; install 6.3 or later from https://www.swift.org/install/linux"
-    version=$(swift --version 2>/dev/null | sed -n 's/.*Swift version \([0-9.]*\).*/\1/p')
-    [ "$(printf '%s\n' 6.3 "$version" | sort -V | head -n 1)" = 6.3 ] || fail "Swift $version is too old; 6.3 is needed"
-}
-
-# Files of the build and of our data belong to whoever ran us last, perhaps root. With sudo we take them over; without it
-# we say so.
-own_folders() {
-    local folder
-    for folder in "$project/.build" "$project/.local"; do
-        [ "$(id -u)" -ne 0 ] && [ -e "$folder" ] || continue
-        [ -n "$(find "$folder" ! -user "$(id -u)" -print -quit 2>/dev/null)" ] || continue
-        detail "taking over $folder, where some files are not ours"
-        as_root chown -R "$(id -u):$(id -g)" "$folder"
-    done
 }
