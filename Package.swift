@@ -125,11 +125,18 @@ let package = Package(
         tests("ThriveCart", ["Domain"]),
         tests("Web", [.hummingbird, .httpTypes, .log, .metrics]),
         tests("Control", of: ["ControlCommands", "gatehouse"], ["Domain", "Postgres", "Redis", "Sealing", "Store"]),
+        .target(
+            name: "FaultKit",
+            dependencies: ["Postgres", "Redis", "TestKit", .asyncHTTPClient, .nio, .nioHTTP],
+            path: "Tests/Faults",
+            swiftSettings: .strict
+        ),
         tests(
             "Journey",
-            of: [],
+            of: ["ingress", "fulfillment", "gatehouse", "sandbox"],
             [
-                "Boot", "Domain", "FulfillmentJobs", "IngressRoutes", "Jobs", "Postgres", "Redis", "Sealing", "Store",
+                "FaultKit", "Domain", "FulfillmentJobs", "IngressRoutes", "Jobs", "Postgres", "Redis", "Sealing",
+                "Store",
                 "ThriveCart", .asyncHTTPClient,
             ]
         ),
@@ -217,6 +224,7 @@ extension Target.Dependency {
     static var nio: Self { .product(name: "NIOCore", package: "swift-nio") }
     static var nioHTTP1: Self { .product(name: "NIOHTTP1", package: "swift-nio") }
     static var nioHTTPTypes: Self { .product(name: "NIOHTTPTypes", package: "swift-nio-extras") }
+    static var nioHTTP: Self { .product(name: "NIOHTTP1", package: "swift-nio") }
     static var nioPosix: Self { .product(name: "NIOPosix", package: "swift-nio") }
     static var nioSSL: Self { .product(name: "NIOSSL", package: "swift-nio-ssl") }
 }
