@@ -49,6 +49,7 @@ let package = Package(
             resources: [.embedInCode("Scripts")]
         ),
         shared("Sealing", [.crypto]),
+        shared("Outbound", [.asyncHTTPClient, .crypto, .nio, .nioHTTP, .nioPosix, .nioSSL]),
 
         // MARK: What we keep, and whom we hear from
 
@@ -100,10 +101,11 @@ let package = Package(
             "SandboxPages",
             [
                 "Boot", "Domain", "ThriveCart", "Web", .hummingbird, .httpTypes, .mustache, .asyncHTTPClient,
-                .lifecycle, .log,
-            ]
+                .lifecycle, .log, .nio, .nioHTTP1,
+            ],
+            resources: [.embedInCode("Pages/Templates")]
         ),
-        main("sandbox", in: "Sandbox", ["Boot", "SandboxPages"]),
+        main("sandbox", in: "Sandbox", ["Boot", "SandboxPages", "Web", .lifecycle, .log]),
 
         // MARK: Tests
 
@@ -121,6 +123,7 @@ let package = Package(
         tests("Postgres"),
         tests("Jobs", ["Redis"]),
         tests("Sealing", ["COpenSSL"]),
+        tests("Outbound", [.asyncHTTPClient, .nio, .nioHTTP, .nioPosix]),
         tests("Store", ["Domain", "Postgres"]),
         tests("ThriveCart", ["Domain"]),
         tests("Web", [.hummingbird, .httpTypes, .log, .metrics]),
@@ -131,6 +134,7 @@ let package = Package(
             path: "Tests/Faults",
             swiftSettings: .strict
         ),
+        tests("Boot", ["Postgres", "Redis", "Sealing", "Web", .configuration, .log]),
         tests(
             "Journey",
             of: ["ingress", "fulfillment", "gatehouse", "sandbox"],
@@ -179,12 +183,18 @@ func shared(
 }
 
 /// What one process does: everything in its folder but `Main.swift`.
-func service(_ folder: String, _ name: String, _ dependencies: [Target.Dependency]) -> Target {
+func service(
+    _ folder: String,
+    _ name: String,
+    _ dependencies: [Target.Dependency],
+    resources: [Resource] = []
+) -> Target {
     .target(
         name: name,
         dependencies: dependencies,
         path: "Services/\(folder)",
         exclude: ["Main.swift"],
+        resources: resources,
         swiftSettings: .strict
     )
 }

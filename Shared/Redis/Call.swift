@@ -88,16 +88,15 @@ final class Call: @unchecked Sendable {
         return true
     }
 
-    /// Takes one of its answers. True when that was the last.
-    func receive(_ answer: RedisValue) -> Bool {
-        guard isPipeline else {
-            finish(.success(answer))
-            return true
-        }
+    /// Takes one of its answers. With the last of them it returns what the caller is to be told by `succeed`.
+    func receive(_ answer: RedisValue) -> RedisValue? {
+        guard isPipeline else { return answer }
         answers.append(answer)
-        guard answers.count == count else { return false }
-        finish(.success(.array(answers)))
-        return true
+        return answers.count == count ? .array(answers) : nil
+    }
+
+    func succeed(_ answer: RedisValue) {
+        finish(.success(answer))
     }
 
     /// From any thread. Ends it with `error`, or with `outcomeUnknown` where that is nearer to the truth.

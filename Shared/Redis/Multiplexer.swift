@@ -100,16 +100,25 @@ final class Multiplexer: @unchecked Sendable {
             return inbox.calls
         }
         waiting.append(contentsOf: calls)
-        if case .connected(let wire, _) = state {
-            while wire.isWritable, !waiting.isEmpty {
-                let left = wire.send(nextBatch())
-                forget(count: left.unwanted, weight: left.weight)
+        if case .connected(let wire, let since) = state {
+            if isDueToLeave(wire, since: since) {
+                if wire.isIdle { wire.close(.connect("the server is a replica now")) }
+            } else {
+                while wire.isWritable, !waiting.isEmpty {
+                    let left = wire.send(nextBatch())
+                    forget(count: left.unwanted, weight: left.weight)
+                }
             }
-        } else if !calls.isEmpty {
-            hurry()
         }
+        if !calls.isEmpty, case .waiting = state { hurry() }
         if let earliest = calls.lazy.map(\.deadline).min() { look(at: earliest) }
         if isClosing { finishIfIdle() }
+    }
+
+    /// After a failover the new primary is found by connecting again: when all that is on the way is answered, and not in a
+    /// hurry, since it may be a replica for good.
+    private func isDueToLeave(_ wire: Wire, since: NIODeadline) -> Bool {
+        wire.isDemoted && since + .seconds(1) < .now()
     }
 
     /// All that waits, but no more than makes a reasonable piece of memory.
@@ -141,11 +150,18 @@ final class Multiplexer: @unchecked Sendable {
     }
 
     private func fail(waiting error: RedisError) {
-        let calls = waiting
+        let calls = Array(waiting)
         waiting.removeAll()
-        for call in calls { call.fail(error) }
+        end(calls, error)
+    }
+
+    /// For calls that were not written. Their places are free before their callers are told, who may call again at once.
+    private func end(_ calls: [Call], _ error: RedisError) {
         let (count, weight) = calls.reduce((0, 0)) { ($0.0 + $1.count, $0.1 + $1.weight) }
         forget(count: count, weight: weight)
+        // Because what was not written has had no outcome, however the connection broke.
+        let told = error.outcomeIsUnknown ? .connect("\(error)") : error
+        for call in calls { call.fail(told) }
     }
 
     // MARK: Deadlines
@@ -164,19 +180,17 @@ final class Multiplexer: @unchecked Sendable {
         let now = NIODeadline.now()
         var next: NIODeadline?
         var kept = CircularBuffer<Call>()
-        var gone = (count: 0, weight: 0)
+        var gone: [Call] = []
         for call in waiting {
-            if call.deadline <= now { call.fail(lastFailure ?? .timedOut) }
-            if call.isWanted {
+            if call.deadline > now, call.isWanted {
                 next = min(next ?? call.deadline, call.deadline)
                 kept.append(call)
             } else {
-                gone.count += call.count
-                gone.weight += call.weight
+                gone.append(call)
             }
         }
         waiting = kept
-        forget(count: gone.count, weight: gone.weight)
+        end(gone, lastFailure ?? .timedOut)
         if case .connected(let wire, _) = state {
             let silence = TimeAmount(clamping: connector.configuration.commandTimeout)
             if let wireNext = wire.expire(at: now, silence: silence) { next = min(next ?? wireNext, wireNext) }
@@ -228,7 +242,7 @@ final class Multiplexer: @unchecked Sendable {
         case .answered(let count, let weight):
             tries = 0
             forget(count: count, weight: weight)
-            if isClosing { finishIfIdle() }
+            if isClosing { finishIfIdle() } else if !waiting.isEmpty { drain() }
         case .writable:
             drain()
         case .closed(let error, let count, let weight):
@@ -246,21 +260,22 @@ final class Multiplexer: @unchecked Sendable {
 
     private func retry() {
         guard !isClosing else { return finishIfIdle() }
-        let longest = TimeAmount(clamping: connector.configuration.maximumBackoff)
-        let full = min(longest, .milliseconds(50) * (1 << min(tries, 20)))
-        // Because many processes lose the same server at the same time, they must not all come back at once.
-        wait(.nanoseconds(.random(in: full.nanoseconds / 2...full.nanoseconds)))
+        var random = SystemRandomNumberGenerator()
+        wait(backoff.pause(after: tries, using: &random))
     }
 
-    private func wait(_ amount: TimeAmount) {
-        let task = loop.scheduleTask(in: amount) { [weak self] () -> Void in self?.connect() }
-        state = .waiting(task, until: .now() + amount)
+    private func wait(_ pause: TimeAmount) {
+        let task = loop.scheduleTask(in: pause) { [weak self] () -> Void in self?.connect() }
+        state = .waiting(task, until: .now() + pause)
     }
 
-    /// Somebody waits: a server that is back is found within a second, however long it was away.
     private func hurry() {
-        guard case .waiting(let task, let until) = state, until > .now() + .seconds(1) else { return }
+        var random = SystemRandomNumberGenerator()
+        let pause = backoff.pauseInAHurry(using: &random)
+        guard case .waiting(let task, let until) = state, until > .now() + pause else { return }
         task.cancel()
-        wait(.milliseconds(.random(in: 500...1000)))
+        wait(pause)
     }
+
+    private var backoff: Backoff { Backoff(longest: TimeAmount(clamping: connector.configuration.maximumBackoff)) }
 }

@@ -38,7 +38,10 @@ package final class RedisBlockingConnection: Sendable {
         let patience = timeout.map { $0 + configuration.commandTimeout } ?? .seconds(100 * 365 * 86_400)
         let call = Call(command, within: patience)
         let wire = wire
-        let alarm = loop.scheduleTask(deadline: call.deadline) { wire.close(.outcomeUnknown) }
+        let alarm = loop.scheduleTask(deadline: call.deadline) {
+            call.fail(.timedOut)
+            wire.close(.outcomeUnknown)
+        }
         defer { alarm.cancel() }
         let answer = try await call.result(
             submit: { call in loop.execute { _ = wire.send(CollectionOfOne(call)) } },

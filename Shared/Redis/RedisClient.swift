@@ -79,14 +79,16 @@ package final class RedisClient: Sendable {
         command.reserveCapacity(3 + keys.count + arguments.count)
         for key in keys { command.append(.text(key)) }
         command.append(contentsOf: arguments)
+        let start = ContinuousClock.now
+        let patience = deadline ?? configuration.commandTimeout
         do {
-            return try await call(command, deadline: deadline)
+            return try await call(command, deadline: patience)
         } catch {
             guard error.code == "NOSCRIPT" else { throw error }
         }
         command[0] = "EVAL"
         command[1] = .text(script.source)
-        return try await call(command, deadline: deadline)
+        return try await call(command, deadline: patience - (ContinuousClock.now - start))
     }
 
     /// A connection of its own, for commands that block. Tried once; the caller decides when to try again.

@@ -41,6 +41,8 @@ final class Wire: ChannelInboundHandler, @unchecked Sendable {
 
     var isOpen: Bool { !isOver && greetingsLeft == 0 }
     var isIdle: Bool { inFlight.isEmpty }
+    /// The server said that it is a replica now. Whoever took its place may answer to the same name.
+    private(set) var isDemoted = false
     /// False when the kernel takes no more: what is not written yet can still be taken back.
     var isWritable: Bool { isOpen && channel?.isWritable == true }
 
@@ -93,13 +95,13 @@ final class Wire: ChannelInboundHandler, @unchecked Sendable {
         let wasGreeted = greetingsLeft == 0
         let lost = inFlight
         inFlight = []
-        for call in lost { call.fail(error) }
         channel?.close(promise: nil)
         channel = nil
         greeted.fail(error)
         let (count, weight) = lost.reduce((0, 0)) { ($0.0 + $1.count, $0.1 + $1.weight) }
         if wasGreeted { onEvent(.closed(error, count: count, weight: weight)) }
         onEvent = { _ in }
+        for call in lost { call.fail(error) }
     }
 
     /// From any thread.
@@ -110,12 +112,14 @@ final class Wire: ChannelInboundHandler, @unchecked Sendable {
     // MARK: What the channel does
 
     func handlerAdded(context: ChannelHandlerContext) {
+        // Because it may have been given up while it was still connecting.
+        guard !isOver else { return context.close(promise: nil) }
         channel = context.channel
         if context.channel.isActive { greet(context) }
     }
 
     func channelActive(context: ChannelHandlerContext) {
-        greet(context)
+        if isOver { context.close(promise: nil) } else { greet(context) }
         context.fireChannelActive()
     }
 
@@ -128,24 +132,31 @@ final class Wire: ChannelInboundHandler, @unchecked Sendable {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard !isOver else { return }
         lastHeard = .now()
-        var answered = (count: 0, weight: 0)
+        var answered: [(call: Call, answer: RedisValue)] = []
+        var failure: RedisError?
         do throws(RedisError) {
             try reader.feed(unwrapInboundIn(data))
-            while !isOver, let answer = try reader.next() {
+            while let answer = try reader.next() {
                 if greetingsLeft > 0 {
                     try hear(answer)
                 } else {
                     guard let call = inFlight.first else { throw .protocolBroken("an answer to no question") }
-                    guard call.receive(answer) else { continue }
+                    if case .error(let text) = answer, text.hasPrefix("READONLY ") { isDemoted = true }
+                    guard let whole = call.receive(answer) else { continue }
                     inFlight.removeFirst()
-                    answered.count += call.count
-                    answered.weight += call.weight
+                    answered.append((call, whole))
                 }
             }
         } catch {
-            close(error)
+            failure = error
         }
-        if answered.count > 0 { onEvent(.answered(count: answered.count, weight: answered.weight)) }
+        if !answered.isEmpty {
+            // Because who is answered may call again at once, its place must be free before.
+            let (count, weight) = answered.reduce((0, 0)) { ($0.0 + $1.call.count, $0.1 + $1.call.weight) }
+            onEvent(.answered(count: count, weight: weight))
+            for (call, answer) in answered { call.succeed(answer) }
+        }
+        if let failure { close(failure) }
     }
 
     /// The answer to one of the greeting's commands.

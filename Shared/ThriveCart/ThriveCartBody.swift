@@ -12,11 +12,11 @@ package enum ThriveCartBody {
     /// Reads a body, whatever its encoding. An empty one is a ping, not an error: see `ThriveCartPayload.isPing`.
     package static func parse(_ bytes: [UInt8]) throws(ThriveCartError) -> ThriveCartPayload {
         guard bytes.count <= maximumSize else { throw .tooLarge }
-        var tree = PayloadTree()
+        var tree = PayloadTree(bytes)
         let secrets: [Range<Int>]
         switch Encoding(of: bytes) {
-        case .form: secrets = try FormParser.parse(bytes.span, into: &tree)
-        case .json(let start): secrets = try JSONParser.parse(bytes.span, from: start, into: &tree)
+        case .form: secrets = try FormParser.parse(&tree)
+        case .json(let start): secrets = try JSONParser.parse(&tree, from: start)
         case .multipart: secrets = try MultipartParser.parse(bytes, into: &tree)
         }
         return ThriveCartPayload(raw: bytes, root: tree.root, secrets: secrets)

@@ -1,5 +1,3 @@
-import Crypto
-
 /// One body that ThriveCart posted, parsed but not yet believed: see `ThriveCartVerifier`.
 package struct ThriveCartPayload: Sendable {
     static let secretName = Array("thrivecart_secret".utf8)
@@ -27,8 +25,12 @@ package struct ThriveCartPayload: Sendable {
     /// The seller's account, lower case; nil when the body names none.
     package var account: String? { root["thrivecart_account"]?.identifier?.lowercased() }
 
-    /// Whether the body holds an account that is not plain text, which ThriveCart never sends.
-    var accountIsBroken: Bool { root["thrivecart_account"].map { $0.isMap } ?? false }
+    /// Whether the body names an account, and not this one. What is no plain text is never this one.
+    func namesAccount(otherThan account: String) -> Bool {
+        guard let node = root["thrivecart_account"] else { return false }
+        guard !node.isMap else { return true }
+        return node.value.map { $0.lowercased() != account } ?? false
+    }
 
     /// The event's name as it came, `order.success`; nil for a ping.
     package var event: String? { root["event"]?.identifier }
@@ -44,9 +46,7 @@ package struct ThriveCartPayload: Sendable {
     package var deliveryKey: String {
         if let webhook = root["webhook_id"]?.identifier { return "webhook:\(webhook)" }
         if let event, let id = root["event_id"]?.identifier { return "event:\(event):\(id)" }
-        var digest = SHA256()
-        root.addCanonically(to: &digest)
-        return "sha256:" + digest.finalize().map { $0.hexPair }.joined()
+        return "sha256:" + CanonicalDigest.hex(of: root)
     }
 
     /// The body as it came, byte for byte, less every field that is the secret or inside it.
@@ -62,33 +62,6 @@ package struct ThriveCartPayload: Sendable {
         }
         kept += raw[position...]
         return kept
-    }
-}
-
-extension PayloadNode {
-    /// Adds keys and values, each with its length, keys in byte order; empty maps, which forms can't hold, are left out.
-    fileprivate func addCanonically(to digest: inout SHA256) {
-        guard isMap else {
-            // Because a form writes null as its four letters.
-            digest.add(bytes ?? Array("null".utf8), as: "=")
-            return
-        }
-        let sorted = members.sorted { $0.key.lexicographicallyPrecedes($1.key) }
-        for (key, value) in sorted where key != ThriveCartPayload.secretName && !value.isEmptyMap {
-            digest.add(key, as: ".")
-            value.addCanonically(to: &digest)
-        }
-        digest.add([], as: "/")
-    }
-
-    /// A map without text anywhere in it.
-    private var isEmptyMap: Bool { isMap && members.allSatisfy { $0.value.isEmptyMap } }
-}
-
-extension SHA256 {
-    fileprivate mutating func add(_ bytes: [UInt8], as kind: Unicode.Scalar) {
-        update(data: Array("\(bytes.count)\(kind)".utf8))
-        update(data: bytes)
     }
 }
 

@@ -1,4 +1,5 @@
 import Domain
+import Sealing
 
 /// Whether a body comes from one seller's ThriveCart account.
 ///
@@ -12,7 +13,7 @@ package struct ThriveCartVerifier: Sendable {
         case accountWrong = "account-wrong"
     }
 
-    private let secrets: [[UInt8]]
+    private let secrets: [ConstantTime.Prepared]
     private let account: String?
 
     /// - Parameters:
@@ -20,7 +21,7 @@ package struct ThriveCartVerifier: Sendable {
     ///     Without any, nothing is accepted.
     ///   - account: the account's name; nil accepts bodies of any account.
     package init(secrets: [String], account: String?) {
-        self.secrets = secrets.filter { !$0.isEmpty }.map { Array($0.utf8) }
+        self.secrets = secrets.filter { !$0.trimmingBlanks().isEmpty }.map { ConstantTime.Prepared($0) }
         let name = account?.trimmingBlanks().lowercased()
         self.account = name == "" ? nil : name
     }
@@ -28,21 +29,10 @@ package struct ThriveCartVerifier: Sendable {
     /// Judges a body. Takes as long for a nearly right secret as for a wrong one.
     package func verdict(on payload: ThriveCartPayload) -> Verdict {
         guard let presented = payload.secret else { return .secretMissing }
-        var isKnown = false
-        for secret in secrets where ConstantTime.equal(presented, secret) { isKnown = true }
-        guard isKnown else { return .secretWrong }
-        guard !payload.accountIsBroken else { return .accountWrong }
-        if let account, let named = payload.account, named != account { return .accountWrong }
+        guard ConstantTime.index(of: presented, in: secrets) != nil else { return .secretWrong }
+        if let account, payload.namesAccount(otherThan: account) { return .accountWrong }
         return .accepted
     }
 
     package func accepts(_ payload: ThriveCartPayload) -> Bool { verdict(on: payload) == .accepted }
-}
-
-/// Stands in until Sealing has its own: compares all bytes whatever the first difference is.
-private enum ConstantTime {
-    static func equal(_ left: [UInt8], _ right: [UInt8]) -> Bool {
-        guard left.count == right.count else { return false }
-        return zip(left, right).reduce(0) { $0 | ($1.0 ^ $1.1) } == 0
-    }
 }

@@ -55,7 +55,7 @@ import Testing
     }
 
     @Test func `a failure tells scripts its code and its cure`() throws {
-        let failure = CommandFailure.unavailable("Postgres does not answer", fix: "start it")
+        let failure = CommandProblem.unavailable("Postgres does not answer", fix: "start it")
         #expect(
             try JSONDocument.text(failure) == """
                 {

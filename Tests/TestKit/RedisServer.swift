@@ -12,6 +12,8 @@ package final class RedisServer: Sendable {
         package var hasPort = false
         /// Listens for TLS on another port, with a certificate for `localhost` and 127.0.0.1.
         package var hasTLS = false
+        /// Its certificate is valid and for another host.
+        package var isMisnamed = false
         package var password: String?
         /// More words of its command line: `["--maxmemory", "2mb"]`.
         package var more: [String] = []
@@ -20,12 +22,14 @@ package final class RedisServer: Sendable {
             isDurable: Bool = false,
             hasPort: Bool = false,
             hasTLS: Bool = false,
+            isMisnamed: Bool = false,
             password: String? = nil,
             more: [String] = []
         ) {
             self.isDurable = isDurable
             self.hasPort = hasPort
             self.hasTLS = hasTLS
+            self.isMisnamed = isMisnamed
             self.password = password
             self.more = more
         }
@@ -131,8 +135,10 @@ package final class RedisServer: Sendable {
         if let password = options.password { words += ["--requirepass", password] }
         if let tlsPort, let certificates {
             words += [
-                "--tls-port", "\(tlsPort)", "--tls-cert-file", certificates.certificate,
-                "--tls-key-file", certificates.key, "--tls-ca-cert-file", certificates.authority,
+                "--tls-port", "\(tlsPort)", "--tls-cert-file",
+                options.isMisnamed ? certificates.certificateOfAnother : certificates.certificate,
+                "--tls-key-file", options.isMisnamed ? certificates.keyOfAnother : certificates.key,
+                "--tls-ca-cert-file", certificates.authority,
                 "--tls-auth-clients", "no",
             ]
         }

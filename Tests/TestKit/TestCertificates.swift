@@ -5,6 +5,9 @@ package struct TestCertificates: Sendable {
     /// For `localhost` and 127.0.0.1.
     package let certificate: String
     package let key: String
+    /// By the same authority, for `elsewhere.test`.
+    package let certificateOfAnother: String
+    package let keyOfAnother: String
     /// Signed by itself; nobody trusts it.
     package let otherAuthority: String
 
@@ -18,6 +21,8 @@ package struct TestCertificates: Sendable {
             authority: directory + "/authority.pem",
             certificate: directory + "/server.pem",
             key: directory + "/server.key",
+            certificateOfAnother: directory + "/another.pem",
+            keyOfAnother: directory + "/another.key",
             otherAuthority: directory + "/other.pem"
         )
         for (name, file) in [("authority", made.authority), ("other", made.otherAuthority)] {
@@ -27,14 +32,19 @@ package struct TestCertificates: Sendable {
                     + ["-subj", "/CN=Test \(name)", "-keyout", directory + "/\(name).key", "-out", file]
             )
         }
-        try await run(
-            "openssl",
-            ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30"]
-                + ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
-                + ["-addext", "basicConstraints=critical,CA:FALSE"]
-                + ["-CA", made.authority, "-CAkey", directory + "/authority.key"]
-                + ["-keyout", made.key, "-out", made.certificate]
-        )
+        for (name, file, key) in [
+            ("DNS:localhost,IP:127.0.0.1", made.certificate, made.key),
+            ("DNS:elsewhere.test", made.certificateOfAnother, made.keyOfAnother),
+        ] {
+            try await run(
+                "openssl",
+                ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30"]
+                    + ["-subj", "/CN=test", "-addext", "subjectAltName=\(name)"]
+                    + ["-addext", "basicConstraints=critical,CA:FALSE"]
+                    + ["-CA", made.authority, "-CAkey", directory + "/authority.key"]
+                    + ["-keyout", key, "-out", file]
+            )
+        }
         return made
     }
 }

@@ -3,208 +3,181 @@
 /// Numbers stay text because `customer_id` has 18 digits, which no double holds. Source: RFC 8259, rule A5.
 struct JSONParser {
     private var position: Int
-    private var fields = 0
-    /// Where the members with the secret are, each with one comma.
+    /// Where the text ends; the tree appends the numbers of list entries after it.
+    private let end: Int
+    private var values = 0
     private var secrets: [Range<Int>] = []
-    private var key: [UInt8] = []
 
-    private init(at position: Int) {
+    private init(from position: Int, to end: Int) {
         self.position = position
+        self.end = end
     }
 
-    /// Fills the tree; answers where the members with the secret are, each with one comma.
-    static func parse(
-        _ text: Span<UInt8>,
-        from start: Int,
-        into tree: inout PayloadTree
-    ) throws(ThriveCartError) -> [Range<Int>] {
+    /// Fills the tree from its bytes; answers where the members with the secret are in the body, each with one comma.
+    static func parse(_ tree: inout PayloadTree, from start: Int) throws(ThriveCartError) -> [Range<Int>] {
         do {
-            _ = try UTF8Span(validating: text)
+            _ = try UTF8Span(validating: tree.bytes.span)
         } catch {
             throw .notUTF8
         }
-        var parser = Self(at: start)
-        tree.reserve(bytes: text.count, nodes: min(text.count / 16, ThriveCartBody.maximumFields) + 16)
-        parser.skipBlanks(text)
-        try parser.readValue(text, into: &tree, node: 0, depth: 1)
-        parser.skipBlanks(text)
-        guard parser.position == text.count else { throw .malformedJSON }
+        var parser = Self(from: start, to: tree.bytes.count)
+        parser.skipBlanks(tree)
+        try parser.readValue(&tree, node: 0, depth: 1)
+        parser.skipBlanks(tree)
+        guard parser.position == parser.end else { throw .malformedJSON }
         return parser.secrets
     }
 
     // MARK: Values
 
-    private mutating func readValue(
-        _ text: Span<UInt8>,
-        into tree: inout PayloadTree,
-        node: Int,
-        depth: Int
-    ) throws(ThriveCartError) {
-        fields += 1
-        guard fields <= 2 * ThriveCartBody.maximumFields else { throw .tooManyFields }
-        let start = tree.bytes.count
-        switch peek(text) {
-        case UInt8(ascii: "{"): try readObject(text, into: &tree, node: node, depth: depth)
-        case UInt8(ascii: "["): try readArray(text, into: &tree, node: node, depth: depth)
-        case UInt8(ascii: "\""):
-            try readString(text) { tree.append($0) }
-            tree.setText(node, from: start)
+    private mutating func readValue(_ tree: inout PayloadTree, node: Int, depth: Int) throws(ThriveCartError) {
+        values += 1
+        // Because maps count too: forms have none, so an order that fits a form fits here.
+        guard values <= 2 * ThriveCartBody.maximumFields else { throw .tooManyFields }
+        switch peek(tree) {
+        case UInt8(ascii: "{"): try readObject(&tree, node: node, depth: depth)
+        case UInt8(ascii: "["): try readArray(&tree, node: node, depth: depth)
+        case UInt8(ascii: "\""): tree.setText(node, try readString(&tree))
+        case UInt8(ascii: "t"): tree.setText(node, try readWord("true", tree))
+        case UInt8(ascii: "f"): tree.setText(node, try readWord("false", tree))
         case UInt8(ascii: "n"):
-            try readWord("null", in: text)
+            _ = try readWord("null", tree)
             tree.setNull(node)
-        case UInt8(ascii: "t"):
-            try readWord("true", in: text) { tree.append($0) }
-            tree.setText(node, from: start)
-        case UInt8(ascii: "f"):
-            try readWord("false", in: text) { tree.append($0) }
-            tree.setText(node, from: start)
-        default:
-            try readNumber(text) { tree.append($0) }
-            tree.setText(node, from: start)
+        default: tree.setText(node, try readNumber(tree))
         }
     }
 
-    private mutating func readObject(
-        _ text: Span<UInt8>,
-        into tree: inout PayloadTree,
-        node: Int,
-        depth: Int
-    ) throws(ThriveCartError) {
+    private mutating func readObject(_ tree: inout PayloadTree, node: Int, depth: Int) throws(ThriveCartError) {
         guard depth <= ThriveCartBody.maximumDepth else { throw .tooDeep }
         tree.makeMap(node)
         position += 1
-        skipBlanks(text)
-        if take(UInt8(ascii: "}"), in: text) { return }
+        skipBlanks(tree)
+        if take(UInt8(ascii: "}"), tree) { return }
         var comma: Int?
         while true {
             let start = position
-            guard peek(text) == UInt8(ascii: "\"") else { throw .malformedJSON }
-            var name: [UInt8] = []
-            swap(&name, &key)
-            name.removeAll(keepingCapacity: true)
-            try readString(text) { name.append($0) }
-            let isSecret = name.elementsEqual(ThriveCartPayload.secretName)
-            guard tree.find(name.span, hash: PayloadTree.hash(name.span), in: node) == nil else {
-                throw .duplicateMember
-            }
-            let child = tree.child(of: node, key: name.span)
-            swap(&name, &key)
+            let name = try readString(&tree)
+            let isSecret = tree.bytes.mutableSpan.isSecretName(name)
+            let isNew = tree.find(key: name, in: node) == nil
+            guard isNew else { throw .duplicateMember }
+            let child = tree.child(of: node, key: name)
+            skipBlanks(tree)
+            guard take(UInt8(ascii: ":"), tree) else { throw .malformedJSON }
+            skipBlanks(tree)
+            try readValue(&tree, node: child, depth: depth + 1)
+            let valueEnd = position
+            skipBlanks(tree)
 
-            skipBlanks(text)
-            guard take(UInt8(ascii: ":"), in: text) else { throw .malformedJSON }
-            skipBlanks(text)
-            try readValue(text, into: &tree, node: child, depth: depth + 1)
-            let end = position
-            skipBlanks(text)
-
-            let isLast = take(UInt8(ascii: "}"), in: text)
-            guard isLast || take(UInt8(ascii: ","), in: text) else { throw .malformedJSON }
-            if isSecret { secrets.append(isLast ? (comma ?? start)..<end : start..<position) }
+            let isLast = take(UInt8(ascii: "}"), tree)
+            guard isLast || take(UInt8(ascii: ","), tree) else { throw .malformedJSON }
+            if isSecret { secrets.append(isLast ? (comma ?? start)..<valueEnd : start..<position) }
             if isLast { return }
             comma = position - 1
-            skipBlanks(text)
+            skipBlanks(tree)
         }
     }
 
-    private mutating func readArray(
-        _ text: Span<UInt8>,
-        into tree: inout PayloadTree,
-        node: Int,
-        depth: Int
-    ) throws(ThriveCartError) {
+    private mutating func readArray(_ tree: inout PayloadTree, node: Int, depth: Int) throws(ThriveCartError) {
         guard depth <= ThriveCartBody.maximumDepth else { throw .tooDeep }
         tree.makeMap(node)
         position += 1
-        skipBlanks(text)
-        if take(UInt8(ascii: "]"), in: text) { return }
+        skipBlanks(tree)
+        if take(UInt8(ascii: "]"), tree) { return }
         while true {
             guard let child = tree.appendChild(to: node) else { throw .tooManyFields }
-            try readValue(text, into: &tree, node: child, depth: depth + 1)
-            skipBlanks(text)
-            if take(UInt8(ascii: "]"), in: text) { return }
-            guard take(UInt8(ascii: ","), in: text) else { throw .malformedJSON }
-            skipBlanks(text)
+            try readValue(&tree, node: child, depth: depth + 1)
+            skipBlanks(tree)
+            if take(UInt8(ascii: "]"), tree) { return }
+            guard take(UInt8(ascii: ","), tree) else { throw .malformedJSON }
+            skipBlanks(tree)
         }
     }
 
-    // MARK: Scalars
+    // MARK: Scalars: each answers where its text is
 
-    private mutating func readNumber(_ text: Span<UInt8>, _ append: (UInt8) -> Void) throws(ThriveCartError) {
+    private mutating func readNumber(_ tree: borrowing PayloadTree) throws(ThriveCartError) -> Range<Int> {
         let start = position
-        _ = take(UInt8(ascii: "-"), in: text)
-        if !take(UInt8(ascii: "0"), in: text) { try readDigits(text) }
-        if take(UInt8(ascii: "."), in: text) { try readDigits(text) }
-        if take(UInt8(ascii: "e"), in: text) || take(UInt8(ascii: "E"), in: text) {
-            if !take(UInt8(ascii: "-"), in: text) { _ = take(UInt8(ascii: "+"), in: text) }
-            try readDigits(text)
+        _ = take(UInt8(ascii: "-"), tree)
+        if !take(UInt8(ascii: "0"), tree) { try readDigits(tree) }
+        if take(UInt8(ascii: "."), tree) { try readDigits(tree) }
+        if take(UInt8(ascii: "e"), tree) || take(UInt8(ascii: "E"), tree) {
+            if !take(UInt8(ascii: "-"), tree) { _ = take(UInt8(ascii: "+"), tree) }
+            try readDigits(tree)
         }
-        for index in start..<position { append(text[index]) }
+        return start..<position
     }
 
-    private mutating func readDigits(_ text: Span<UInt8>) throws(ThriveCartError) {
-        guard let first = peek(text), first.isDigit else { throw .malformedJSON }
-        while let digit = peek(text), digit.isDigit { position += 1 }
+    private mutating func readDigits(_ tree: borrowing PayloadTree) throws(ThriveCartError) {
+        guard let first = peek(tree), first.isDigit else { throw .malformedJSON }
+        while let digit = peek(tree), digit.isDigit { position += 1 }
     }
 
     private mutating func readWord(
-        _ word: StaticString,
-        in text: Span<UInt8>,
-        _ append: (UInt8) -> Void = { _ in }
-    ) throws(ThriveCartError) {
-        for index in 0..<word.utf8CodeUnitCount {
-            let byte = word.utf8Start[index]
-            guard take(byte, in: text) else { throw .malformedJSON }
-            append(byte)
+        _ word: String,
+        _ tree: borrowing PayloadTree
+    ) throws(ThriveCartError) -> Range<Int> {
+        let start = position
+        for byte in word.utf8 {
+            guard take(byte, tree) else { throw .malformedJSON }
         }
+        return start..<position
     }
 
-    private mutating func readString(_ text: Span<UInt8>, _ append: (UInt8) -> Void) throws(ThriveCartError) {
-        position += 1
-        while let byte = peek(text) {
+    /// Reads a string and decodes it in place: no escape is shorter than what it stands for.
+    private mutating func readString(_ tree: inout PayloadTree) throws(ThriveCartError) -> Range<Int> {
+        guard take(UInt8(ascii: "\""), tree) else { throw .malformedJSON }
+        let start = position
+        var written = start
+        while let byte = peek(tree) {
             position += 1
             switch byte {
-            case UInt8(ascii: "\""): return
-            case UInt8(ascii: "\\"): try readEscape(text, append)
+            case UInt8(ascii: "\""): return start..<written
+            case UInt8(ascii: "\\"):
+                for byte in UTF8.encode(try readEscape(tree)) ?? UTF8.encodedReplacementCharacter {
+                    tree.bytes[written] = byte
+                    written += 1
+                }
             case 0..<0x20: throw .malformedJSON
-            default: append(byte)
+            default:
+                tree.bytes[written] = byte
+                written += 1
             }
         }
         throw .malformedJSON
     }
 
-    private mutating func readEscape(_ text: Span<UInt8>, _ append: (UInt8) -> Void) throws(ThriveCartError) {
-        guard let kind = peek(text) else { throw .malformedJSON }
+    private mutating func readEscape(_ tree: borrowing PayloadTree) throws(ThriveCartError) -> Unicode.Scalar {
+        guard let kind = peek(tree) else { throw .malformedJSON }
         position += 1
         switch kind {
-        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): append(kind)
-        case UInt8(ascii: "b"): append(0x08)
-        case UInt8(ascii: "f"): append(0x0C)
-        case UInt8(ascii: "n"): append(0x0A)
-        case UInt8(ascii: "r"): append(0x0D)
-        case UInt8(ascii: "t"): append(0x09)
-        case UInt8(ascii: "u"):
-            for byte in UTF8.encode(try readScalar(text)) ?? UTF8.encodedReplacementCharacter { append(byte) }
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): return Unicode.Scalar(kind)
+        case UInt8(ascii: "b"): return "\u{8}"
+        case UInt8(ascii: "f"): return "\u{C}"
+        case UInt8(ascii: "n"): return "\n"
+        case UInt8(ascii: "r"): return "\r"
+        case UInt8(ascii: "t"): return "\t"
+        case UInt8(ascii: "u"): return try readScalar(tree)
         default: throw .malformedJSON
         }
     }
 
     /// Reads what follows `\u`: four hex digits, for a scalar beyond 16 bits a second escape.
-    private mutating func readScalar(_ text: Span<UInt8>) throws(ThriveCartError) -> Unicode.Scalar {
-        let high = try readUnit(text)
+    private mutating func readScalar(_ tree: borrowing PayloadTree) throws(ThriveCartError) -> Unicode.Scalar {
+        let high = try readUnit(tree)
         if let scalar = Unicode.Scalar(high) { return scalar }
-        guard (0xD800..<0xDC00).contains(high), take(UInt8(ascii: "\\"), in: text), take(UInt8(ascii: "u"), in: text)
+        guard (0xD800..<0xDC00).contains(high), take(UInt8(ascii: "\\"), tree), take(UInt8(ascii: "u"), tree)
         else { throw .malformedJSON }
-        let low = try readUnit(text)
+        let low = try readUnit(tree)
         guard (0xDC00..<0xE000).contains(low),
             let scalar = Unicode.Scalar(0x10000 + (high - 0xD800) << 10 + (low - 0xDC00))
         else { throw .malformedJSON }
         return scalar
     }
 
-    private mutating func readUnit(_ text: Span<UInt8>) throws(ThriveCartError) -> UInt32 {
+    private mutating func readUnit(_ tree: borrowing PayloadTree) throws(ThriveCartError) -> UInt32 {
         var unit: UInt32 = 0
         for _ in 0..<4 {
-            guard let digit = peek(text)?.hexValue else { throw .malformedJSON }
+            guard let digit = peek(tree)?.hexValue else { throw .malformedJSON }
             unit = unit << 4 | UInt32(digit)
             position += 1
         }
@@ -213,15 +186,15 @@ struct JSONParser {
 
     // MARK: Moving
 
-    private func peek(_ text: Span<UInt8>) -> UInt8? { position < text.count ? text[position] : nil }
+    private func peek(_ tree: borrowing PayloadTree) -> UInt8? { position < end ? tree.bytes[position] : nil }
 
-    private mutating func take(_ byte: UInt8, in text: Span<UInt8>) -> Bool {
-        guard peek(text) == byte else { return false }
+    private mutating func take(_ byte: UInt8, _ tree: borrowing PayloadTree) -> Bool {
+        guard peek(tree) == byte else { return false }
         position += 1
         return true
     }
 
-    private mutating func skipBlanks(_ text: Span<UInt8>) {
-        while let byte = peek(text), byte.isBlank { position += 1 }
+    private mutating func skipBlanks(_ tree: borrowing PayloadTree) {
+        while let byte = peek(tree), byte.isBlank { position += 1 }
     }
 }

@@ -16,7 +16,6 @@ enum MultipartParser {
     /// Fills the tree; answers where the parts with the secret are, each with the boundary before it.
     static func parse(_ body: [UInt8], into tree: inout PayloadTree) throws(ThriveCartError) -> [Range<Int>] {
         guard let boundary = boundary(of: body) else { throw .malformedMultipart }
-        tree.reserve(bytes: body.count, nodes: 64)
         let mark = Array(boundary)
         var secrets: [Range<Int>] = []
         var name = FieldName()
@@ -32,15 +31,16 @@ enum MultipartParser {
             guard fields <= ThriveCartBody.maximumFields else { throw .tooManyFields }
 
             let (fieldName, valueStart) = try header(of: body, from: content, to: end)
-            name.bytes = fieldName
-            try name.split()
+            let nameStart = tree.bytes.count
+            tree.bytes += fieldName
+            do {
+                let range = nameStart..<tree.bytes.count
+                var bytes = tree.bytes.mutableSpan
+                try name.split(&bytes, range)
+            }
             let valueEnd = body.trimmingLineEnd(before: end, notBefore: valueStart)
             if name.isSecret { secrets.append(start..<end) }
-            if !name.parts.isEmpty, let place = tree.place(name) {
-                let value = tree.bytes.count
-                for byte in body[valueStart..<valueEnd] { tree.append(byte) }
-                tree.setText(place, from: value)
-            }
+            if !name.parts.isEmpty, let place = tree.place(name) { tree.setText(place, valueStart..<valueEnd) }
             start = end
         }
     }

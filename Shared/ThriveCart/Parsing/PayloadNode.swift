@@ -28,8 +28,7 @@ package struct PayloadNode: Sendable {
     /// The bytes of text; nil for a map and for null.
     package var bytes: [UInt8]? {
         guard node.kind == .text else { return nil }
-        let start = Int(node.start)
-        return Array(tree.bytes[start..<start + Int(node.end)])
+        return Array(tree.bytes[node.text.range])
     }
 
     /// The text, with bytes that are not UTF-8 replaced and NUL, which Postgres refuses, left out.
@@ -49,13 +48,10 @@ package struct PayloadNode: Sendable {
     package var members: [(key: [UInt8], value: PayloadNode)] {
         guard isMap else { return [] }
         var members: [(key: [UInt8], value: PayloadNode)] = []
-        var child = node.start
+        var child = node.firstChild
         while child != PayloadTree.none {
             let each = tree.nodes[Int(child)]
-            let start = Int(each.keyStart)
-            members.append(
-                (Array(tree.bytes[start..<start + Int(each.keyCount)]), PayloadNode(tree: tree, index: Int(child)))
-            )
+            members.append((Array(tree.bytes[each.key.range]), PayloadNode(tree: tree, index: Int(child))))
             child = each.nextSibling
         }
         return members

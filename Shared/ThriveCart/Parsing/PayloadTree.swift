@@ -1,7 +1,8 @@
 /// A parsed body: text in ordered maps, as PHP's arrays are, whatever the encoding was.
 ///
-/// A JSON list is a map with the keys 0, 1, 2, …. The tree lives in two flat arrays, so that a body of a thousand fields
-/// costs a handful of allocations and no index that a sender makes up is ever allocated.
+/// A JSON list is a map with the keys 0, 1, 2, …. The tree lives in two flat arrays: the body, decoded in place, since
+/// decoding never makes it longer, and the nodes that point into it. So a body of a thousand fields costs a handful of
+/// allocations, and no index that a sender makes up is ever allocated.
 package struct PayloadTree: Sendable {
     enum Kind: UInt8 { case text, null, map }
 
@@ -9,65 +10,81 @@ package struct PayloadTree: Sendable {
         var kind: Kind
         /// FNV-1a of the key: most keys that differ are told apart without reading them.
         var keyHash: UInt32
-        /// Where the key's bytes are.
-        var keyStart: UInt32
-        var keyCount: UInt32
-        /// For text where its bytes are, for a map its first child or `none`.
-        var start: UInt32
-        /// For text how many bytes, for a map its last child or `none`.
-        var end: UInt32
-        var nextSibling: UInt32
-        /// The key that `[]` gets next; nil when there is none left. Source: PHP's nNextFreeElement.
-        var nextIndex: Int64?
+        /// Where the key is in `bytes`.
+        var key: Extent
+        /// Where the text is in `bytes`; of no meaning for a map.
+        var text: Extent
+        var firstChild = none
+        var lastChild = none
+        var nextSibling = none
+        /// The key that `[]` gets next: one more than the largest, `unused` before the first, nil when none is left.
+        var nextIndex: Int64? = unused
+    }
+
+    /// A range of `bytes` in half the size: a body is at most 1 MiB.
+    struct Extent {
+        private let start: UInt32
+        private let end: UInt32
+
+        init(_ range: Range<Int>) {
+            start = UInt32(truncatingIfNeeded: range.lowerBound)
+            end = UInt32(truncatingIfNeeded: range.upperBound)
+        }
+
+        var range: Range<Int> { Int(start)..<Int(end) }
+        var count: Int { Int(end - start) }
     }
 
     static let none = UInt32.max
+    static let unused = Int64.min
 
-    private(set) var bytes: [UInt8] = []
+    /// The body, which a parser decodes in place, and the numbers that `[]` stood for.
+    var bytes: [UInt8]
     private(set) var nodes: [Node]
 
-    init() {
-        nodes = [Node.map(keyHash: 0, keyStart: 0, keyCount: 0)]
+    /// A tree whose root is an empty map.
+    init(_ body: [UInt8]) {
+        bytes = body
+        nodes = []
+        nodes.reserveCapacity(min(body.count / 16, ThriveCartBody.maximumFields) + 16)
+        nodes.append(Node(kind: .map, keyHash: 0, key: Extent(0..<0), text: Extent(0..<0)))
     }
 
     var root: PayloadNode { PayloadNode(tree: self, index: 0) }
 
-    mutating func reserve(bytes byteCount: Int, nodes nodeCount: Int) {
-        bytes.reserveCapacity(byteCount)
-        nodes.reserveCapacity(nodeCount)
-    }
-
     // MARK: Growing
 
-    /// Appends bytes that a later `setText` or key will point at.
-    mutating func append(_ byte: UInt8) { bytes.append(byte) }
-
-    /// The child of a map with this key, made as empty text if there is none.
-    mutating func child(of parent: Int, key: Span<UInt8>) -> Int {
-        let hash = Self.hash(key)
-        if let found = find(key, hash: hash, in: parent) { return found }
-        let start = UInt32(truncatingIfNeeded: bytes.count)
-        for index in key.indices { bytes.append(key[index]) }
-        let node = append(
-            Node.text(keyHash: hash, keyStart: start, keyCount: UInt32(truncatingIfNeeded: key.count)),
-            to: parent
-        )
-        if let number = Self.integer(key) { use(index: number, in: parent) }
-        return node
+    /// The child of a map whose key stands at `key` in `bytes`, made as empty text if there is none.
+    mutating func child(of parent: Int, key: Range<Int>) -> Int {
+        let hash = Self.hash(bytes.span.extracting(key))
+        if let found = find(bytes.span.extracting(key), hash: hash, in: parent) { return found }
+        let node = UInt32(truncatingIfNeeded: nodes.count)
+        nodes.append(Node(kind: .text, keyHash: hash, key: Extent(key), text: Extent(0..<0)))
+        let last = nodes[parent].lastChild
+        if last == Self.none {
+            nodes[parent].firstChild = node
+        } else {
+            nodes[Int(last)].nextSibling = node
+        }
+        nodes[parent].lastChild = node
+        if let index = Self.integer(bytes.span.extracting(key)), let next = nodes[parent].nextIndex, index >= next {
+            nodes[parent].nextIndex = index == .max ? nil : index + 1
+        }
+        return Int(node)
     }
 
     /// A new child under the map's next free index; nil when the indices are used up.
     mutating func appendChild(to parent: Int) -> Int? {
-        guard let index = nodes[parent].nextIndex else { return nil }
-        let key = Array(String(index).utf8)
-        return child(of: parent, key: key.span)
+        guard let next = nodes[parent].nextIndex else { return nil }
+        let start = bytes.count
+        bytes += String(next == Self.unused ? 0 : next).utf8
+        return child(of: parent, key: start..<bytes.count)
     }
 
-    /// Makes a node text that stands at the end of `bytes`, beginning at `start`. What it was before is gone.
-    mutating func setText(_ node: Int, from start: Int) {
+    /// Makes a node text that stands at `range` in `bytes`. What it was before is gone.
+    mutating func setText(_ node: Int, _ range: Range<Int>) {
         nodes[node].kind = .text
-        nodes[node].start = UInt32(truncatingIfNeeded: start)
-        nodes[node].end = UInt32(truncatingIfNeeded: bytes.count - start)
+        nodes[node].text = Extent(range)
     }
 
     mutating func setNull(_ node: Int) { nodes[node].kind = .null }
@@ -76,38 +93,25 @@ package struct PayloadTree: Sendable {
     mutating func makeMap(_ node: Int) {
         guard nodes[node].kind != .map else { return }
         nodes[node].kind = .map
-        nodes[node].start = Self.none
-        nodes[node].end = Self.none
-        nodes[node].nextIndex = 0
-    }
-
-    private mutating func append(_ node: Node, to parent: Int) -> Int {
-        let index = nodes.count
-        let link = UInt32(truncatingIfNeeded: index)
-        nodes.append(node)
-        let last = nodes[parent].end
-        if last == Self.none {
-            nodes[parent].start = link
-        } else {
-            nodes[Int(last)].nextSibling = link
-        }
-        nodes[parent].end = link
-        return index
-    }
-
-    private mutating func use(index: Int64, in parent: Int) {
-        guard let next = nodes[parent].nextIndex, index >= next else { return }
-        nodes[parent].nextIndex = index == .max ? nil : index + 1
+        nodes[node].firstChild = Self.none
+        nodes[node].lastChild = Self.none
+        nodes[node].nextIndex = Self.unused
     }
 
     // MARK: Finding
 
+    /// The child of a map whose key stands at `key` in `bytes`.
+    func find(key: Range<Int>, in parent: Int) -> Int? {
+        let key = bytes.span.extracting(key)
+        return find(key, hash: Self.hash(key), in: parent)
+    }
+
     /// The last child is looked at first: fields of one charge come one after another.
     func find(_ key: Span<UInt8>, hash: UInt32, in parent: Int) -> Int? {
-        let last = nodes[parent].end
+        let last = nodes[parent].lastChild
         guard last != Self.none else { return nil }
         if isKey(key, hash: hash, of: Int(last)) { return Int(last) }
-        var child = nodes[parent].start
+        var child = nodes[parent].firstChild
         while child != last {
             if isKey(key, hash: hash, of: Int(child)) { return Int(child) }
             child = nodes[Int(child)].nextSibling
@@ -116,15 +120,15 @@ package struct PayloadTree: Sendable {
     }
 
     private func isKey(_ key: Span<UInt8>, hash: UInt32, of node: Int) -> Bool {
-        guard nodes[node].keyHash == hash, Int(nodes[node].keyCount) == key.count else { return false }
-        let start = Int(nodes[node].keyStart)
-        for index in key.indices where bytes[start + index] != key[index] { return false }
+        guard nodes[node].keyHash == hash, nodes[node].key.count == key.count else { return false }
+        let start = nodes[node].key.range.lowerBound
+        for index in 0..<key.count where bytes[start + index] != key[index] { return false }
         return true
     }
 
     static func hash(_ key: Span<UInt8>) -> UInt32 {
         var hash: UInt32 = 0x811C_9DC5
-        for index in key.indices { hash = (hash ^ UInt32(key[index])) &* 0x0100_0193 }
+        for index in 0..<key.count { hash = (hash ^ UInt32(key[index])) &* 0x0100_0193 }
         return hash
     }
 
@@ -138,42 +142,13 @@ package struct PayloadTree: Sendable {
         var value: Int64 = 0
         for index in first..<key.count {
             guard key[index].isDigit else { return nil }
-            let (product, tooLarge) = value.multipliedReportingOverflow(by: 10)
+            let (product, isTooLarge) = value.multipliedReportingOverflow(by: 10)
             let digit = Int64(key[index] - UInt8(ascii: "0"))
             let (sum, overflow) =
-                isNegative
-                ? product.subtractingReportingOverflow(digit) : product.addingReportingOverflow(digit)
-            guard !tooLarge, !overflow else { return nil }
+                isNegative ? product.subtractingReportingOverflow(digit) : product.addingReportingOverflow(digit)
+            guard !isTooLarge, !overflow else { return nil }
             value = sum
         }
         return value
-    }
-}
-
-extension PayloadTree.Node {
-    static func text(keyHash: UInt32, keyStart: UInt32, keyCount: UInt32) -> Self {
-        Self(
-            kind: .text,
-            keyHash: keyHash,
-            keyStart: keyStart,
-            keyCount: keyCount,
-            start: 0,
-            end: 0,
-            nextSibling: PayloadTree.none,
-            nextIndex: nil
-        )
-    }
-
-    static func map(keyHash: UInt32, keyStart: UInt32, keyCount: UInt32) -> Self {
-        Self(
-            kind: .map,
-            keyHash: keyHash,
-            keyStart: keyStart,
-            keyCount: keyCount,
-            start: PayloadTree.none,
-            end: PayloadTree.none,
-            nextSibling: PayloadTree.none,
-            nextIndex: 0
-        )
     }
 }

@@ -1,0 +1,127 @@
+package import Configuration
+internal import Foundation
+package import Logging
+package import Postgres
+package import Redis
+package import Sealing
+package import Web
+
+/// What the environment says, read once and checked whole before any work is taken.
+package struct Settings: Sendable {
+    /// Nil where not set; a process names in `needs` what it can't do without.
+    package let postgres: PostgresConfiguration?
+    package let redis: RedisConfiguration?
+    package let keys: SealingKeys?
+
+    /// How others reach the ingress, without a slash at the end.
+    package let appURL: String
+    package let host: String
+    package let ports: Ports
+    package let proxies: TrustedProxies
+
+    package let logLevel: Logger.Level
+    package let logFormat: LogFormat
+
+    package let workerConcurrency: Int
+    /// False where Redis hides its settings and the operator vouches for them.
+    package let checksRedisDurability: Bool
+    /// How long running work may take to end after SIGTERM.
+    package let drain: Duration
+    /// How long we say that we are not ready before we stop taking requests.
+    package let shutdownDelay: Duration
+
+    package let sandbox: Sandbox
+
+    package struct Ports: Sendable, Hashable {
+        package let ingress, productAPI, admin, sandbox: Int
+        /// Where workers answer about their health.
+        package let fulfillment, renewals, reconciliation, notifications: Int
+    }
+
+    package struct Sandbox: Sendable {
+        package let webhookURLs: [String]
+        package let account: String
+        package let secret: String?
+    }
+
+    /// Reads all variables; those in `needs` must be set.
+    ///
+    /// Errors: everything that is missing, unreadable or out of bounds, together.
+    package init(from config: ConfigReader, needs: Set<Variable> = []) throws(SettingsError) {
+        var reader = SettingsReader(config)
+
+        let poolSize = reader.whole(.postgresPool, 1...100)
+        postgres = reader.value(.databaseURL) { text in
+            var postgres = try PostgresConfiguration(url: text)
+            postgres.poolSize = poolSize
+            return postgres
+        }
+        redis = reader.value(.redisURL) { try RedisConfiguration(url: $0) }
+        keys = reader.value(.appKeys) { try SealingKeys(parsing: $0) }
+
+        appURL = reader.value(.appURL, Self.address) ?? ""
+        host = reader.value(.host) { $0.contains { $0.isWhitespace || $0 == "/" } ? nil : $0 } ?? ""
+        ports = Ports(
+            ingress: reader.whole(.ingressPort, 1...65535),
+            productAPI: reader.whole(.productAPIPort, 1...65535),
+            admin: reader.whole(.adminPort, 1...65535),
+            sandbox: reader.whole(.sandboxPort, 1...65535),
+            fulfillment: reader.whole(.fulfillmentHealthPort, 1...65535),
+            renewals: reader.whole(.renewalsHealthPort, 1...65535),
+            reconciliation: reader.whole(.reconciliationHealthPort, 1...65535),
+            notifications: reader.whole(.notificationsHealthPort, 1...65535)
+        )
+        proxies = reader.value(.trustedProxies) { try TrustedProxies(parsing: $0) } ?? .none
+
+        logLevel = reader.choice(.logLevel, else: .info)
+        logFormat = reader.choice(.logFormat, else: .json)
+        workerConcurrency = reader.whole(.workerConcurrency, 1...1000)
+        checksRedisDurability = reader.choice(.redisDurability, else: Durability.check) == .check
+        drain = .seconds(reader.whole(.drainSeconds, 1...3600))
+        shutdownDelay = .seconds(reader.whole(.shutdownDelaySeconds, 0...300))
+        sandbox = Sandbox(
+            webhookURLs: reader.value(.sandboxWebhookURLs, Self.addresses) ?? [],
+            account: reader.value(.sandboxThriveCartAccount) { $0 } ?? "",
+            secret: reader.value(.sandboxThriveCartSecret) { $0 }
+        )
+
+        for variable in Variable.allCases where needs.contains(variable) { reader.require(variable) }
+        if reader.isSet("SWIFT_DETERMINISTIC_HASHING") {
+            // Because whoever can choose keys could then choose ones that collide, and keep us busy with few bytes.
+            reader.complain("SWIFT_DETERMINISTIC_HASHING", "is set", advice: "unset it")
+        }
+        guard reader.problems.isEmpty else { throw SettingsError(problems: reader.problems) }
+    }
+
+    private enum Durability: String { case check, trust }
+
+    private static func address(_ text: String) -> String? {
+        guard let url = URL(string: text), ["http", "https"].contains(url.scheme), url.host?.isEmpty == false,
+            url.query == nil, url.fragment == nil, url.user == nil
+        else { return nil }
+        return text.hasSuffix("/") ? String(text.dropLast()) : text
+    }
+
+    private static func addresses(_ text: String) -> [String]? {
+        let parts = text.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
+        let addresses = parts.compactMap(address)
+        return addresses.count == parts.count ? addresses : nil
+    }
+}
+
+extension SettingsReader {
+    fileprivate mutating func require(_ variable: Variable) {
+        let isKnown = problems.contains { $0.variable.hasPrefix(variable.rawValue) }
+        if !isKnown, given(variable) ?? variable.fallback == nil { complain(variable, "is not set") }
+    }
+}
+
+/// Shows no secret: addresses without passwords, and the ids of keys.
+extension Settings: CustomStringConvertible, CustomReflectable {
+    package var description: String {
+        "Settings(postgres: \(postgres.map(\.description) ?? "-"), redis: \(redis.map(\.description) ?? "-"), "
+            + "keys: \(keys.map(\.description) ?? "-"))"
+    }
+
+    package var customMirror: Mirror { Mirror(self, children: ["settings": description]) }
+}

@@ -1,0 +1,91 @@
+/// Every environment variable that any process reads. `.env.example` explains each; a test compares the two.
+package enum Variable: String, CaseIterable, Sendable {
+    case databaseURL = "DATABASE_URL"
+    case redisURL = "REDIS_URL"
+    case appKeys = "APP_KEYS"
+
+    case appURL = "APP_URL"
+    case host = "HOST"
+    case ingressPort = "INGRESS_PORT"
+    case productAPIPort = "PRODUCT_API_PORT"
+    case adminPort = "ADMIN_PORT"
+    case sandboxPort = "SANDBOX_PORT"
+    case fulfillmentHealthPort = "FULFILLMENT_HEALTH_PORT"
+    case renewalsHealthPort = "RENEWALS_HEALTH_PORT"
+    case reconciliationHealthPort = "RECONCILIATION_HEALTH_PORT"
+    case notificationsHealthPort = "NOTIFICATIONS_HEALTH_PORT"
+    case trustedProxies = "TRUSTED_PROXIES"
+
+    case logLevel = "LOG_LEVEL"
+    case logFormat = "LOG_FORMAT"
+
+    case workerConcurrency = "WORKER_CONCURRENCY"
+    case postgresPool = "POSTGRES_POOL"
+    case redisDurability = "REDIS_DURABILITY"
+    case drainSeconds = "DRAIN_SECONDS"
+    case shutdownDelaySeconds = "SHUTDOWN_DELAY_SECONDS"
+
+    case sandboxWebhookURLs = "SANDBOX_WEBHOOK_URLS"
+    case sandboxThriveCartAccount = "SANDBOX_THRIVECART_ACCOUNT"
+    case sandboxThriveCartSecret = "SANDBOX_THRIVECART_SECRET"
+
+    /// Never printed, and may be given as a file named by `<name>_FILE`.
+    package var isSecret: Bool {
+        switch self {
+        case .databaseURL, .redisURL, .appKeys, .sandboxThriveCartSecret: true
+        default: false
+        }
+    }
+
+    /// What it holds when it is not set, as one would write it; nil where nothing can stand in.
+    package var fallback: String? {
+        switch self {
+        case .databaseURL, .redisURL, .appKeys, .sandboxThriveCartSecret: nil
+        case .appURL: "http://127.0.0.1:8080"
+        case .host: "127.0.0.1"
+        case .ingressPort: "8080"
+        case .productAPIPort: "8081"
+        case .adminPort: "8082"
+        case .sandboxPort: "8090"
+        case .fulfillmentHealthPort: "9101"
+        case .renewalsHealthPort: "9102"
+        case .reconciliationHealthPort: "9103"
+        case .notificationsHealthPort: "9104"
+        case .trustedProxies: ""
+        case .logLevel: "info"
+        case .logFormat: "json"
+        case .workerConcurrency: "16"
+        case .postgresPool: "4"
+        case .redisDurability: "check"
+        case .drainSeconds: "30"
+        case .shutdownDelaySeconds: "0"
+        case .sandboxWebhookURLs: "http://127.0.0.1:8080/webhooks/thrivecart/demo"
+        case .sandboxThriveCartAccount: "demoshop"
+        }
+    }
+
+    /// What the operator does when it is missing or wrong.
+    var advice: String {
+        switch self {
+        case .databaseURL: "set it to postgres://user:password@host:port/database"
+        case .redisURL: "set it to redis://:password@host:port/0, or rediss:// for TLS"
+        case .appKeys: "set it to k1:<key>, with a key from: openssl rand -base64 32"
+        case .appURL: "set it to the address others reach us at, such as https://pay.example.com"
+        case .host: "set it to an address of this machine, or 0.0.0.0 for all of them"
+        case .ingressPort, .productAPIPort, .adminPort, .sandboxPort, .fulfillmentHealthPort, .renewalsHealthPort,
+            .reconciliationHealthPort, .notificationsHealthPort:
+            "set it to a port, 1 to 65535"
+        case .trustedProxies: "set it to addresses and networks with commas, such as 10.0.0.0/8,loopback"
+        case .logLevel: "set it to trace, debug, info, notice, warning, error or critical"
+        case .logFormat: "set it to json or text"
+        case .workerConcurrency: "set it to how many jobs run at once, 1 to 1000"
+        case .postgresPool: "set it to how many connections are kept, 1 to 100"
+        case .redisDurability: "set it to check, or to trust where Redis hides its settings"
+        case .drainSeconds: "set it to how long running work may take to end, 1 to 3600"
+        case .shutdownDelaySeconds: "set it to how long load balancers need to notice, 0 to 300"
+        case .sandboxWebhookURLs: "set it to addresses of webhooks with commas"
+        case .sandboxThriveCartAccount: "set it to the name of the pretended ThriveCart account"
+        case .sandboxThriveCartSecret: "set it to the secret word of the pretended ThriveCart account"
+        }
+    }
+}

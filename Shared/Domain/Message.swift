@@ -1,0 +1,20 @@
+/// One fact we tell others: staged in the outbox with the change that it tells of.
+package enum Message {
+    package typealias ID = Identifier<Message>
+
+    package enum Kind: String, Sendable, Codable, CaseIterable {
+        case memberCreated = "member.created"
+        case memberUpdated = "member.updated"
+        case entitlementGranted = "entitlement.granted"
+        case entitlementUpdated = "entitlement.updated"
+        case entitlementRevoked = "entitlement.revoked"
+        case orderPaid = "order.paid"
+        case orderRefunded = "order.refunded"
+        case subscriptionRenewed = "subscription.renewed"
+        case subscriptionPastDue = "subscription.past_due"
+        case subscriptionPaused = "subscription.paused"
+        case subscriptionResumed = "subscription.resumed"
+        case subscriptionCanceled = "subscription.canceled"
+        case leadCaptured = "lead.captured"
+    }
+}

@@ -1,0 +1,97 @@
+package import Foundation
+
+/// The stable name of a sort of work: `renewals.charge`. Lower case letters, digits, `.`, `-`, `_`; 100 bytes at most.
+package struct JobKind: Sendable, Hashable, Codable, CustomStringConvertible, ExpressibleByStringLiteral {
+    package let text: String
+
+    /// Nil when `text` is no kind.
+    package init?(_ text: String) {
+        guard isName(text) else { return nil }
+        self.text = text
+    }
+
+    /// For names in code; one that is no kind is a mistake of ours.
+    package init(stringLiteral value: String) {
+        precondition(isName(value), "not a job kind: \(value)")
+        text = value
+    }
+
+    /// What a queue holds, which may come from a release that knows other rules.
+    init(unchecked text: String) { self.text = text }
+
+    package init(from decoder: any Decoder) throws { text = try decoder.singleValueContainer().decode(String.self) }
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(text)
+    }
+
+    package var description: String { text }
+}
+
+/// Where jobs wait: `renewals`. The same letters as a kind; it stands between the braces of every key of the queue.
+package struct QueueName: Sendable, Hashable, CustomStringConvertible, ExpressibleByStringLiteral {
+    package let text: String
+
+    /// Nil when `text` is no queue name.
+    package init?(_ text: String) {
+        guard isName(text) else { return nil }
+        self.text = text
+    }
+
+    /// For names in code; one that is no queue name is a mistake of ours.
+    package init(stringLiteral value: String) {
+        precondition(isName(value), "not a queue name: \(value)")
+        text = value
+    }
+
+    package var description: String { text }
+}
+
+private func isName(_ text: String) -> Bool {
+    (1...100).contains(text.utf8.count)
+        && text.utf8.allSatisfy { byte in
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."),
+                UInt8(ascii: "-"), UInt8(ascii: "_"):
+                true
+            default: false
+            }
+        }
+}
+
+/// What names one job in its queue. A producer that has a name for the work already (a provider's event id) uses that:
+/// sent again, it is a duplicate.
+package struct JobID: Sendable, Hashable, Codable, CustomStringConvertible, ExpressibleByStringInterpolation {
+    package let text: String
+
+    package init(_ text: String) { self.text = text }
+    package init(stringLiteral value: String) { text = value }
+
+    /// A new one: 48 bits of time, 80 of chance, as 22 letters that sort by time.
+    package init(at now: Date = Date()) {
+        var random = SystemRandomNumberGenerator()
+        let time = UInt64(clamping: Int64(clamping: now.milliseconds)) & 0xFFFF_FFFF_FFFF
+        var high = time << 16 | UInt64(UInt16.random(in: 0 ... .max, using: &random))
+        var low = UInt64.random(in: 0 ... .max, using: &random)
+        text = String(unsafeUninitializedCapacity: 22) { buffer in
+            // 128 bits, the last letter first: 21 letters of 6 bits, and 2 bits in front.
+            for index in stride(from: 21, through: 0, by: -1) {
+                buffer[index] = Self.letters[Int(low & 63)]
+                low = low >> 6 | high << 58
+                high >>= 6
+            }
+            return 22
+        }
+    }
+
+    package init(from decoder: any Decoder) throws { text = try decoder.singleValueContainer().decode(String.self) }
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(text)
+    }
+
+    package var description: String { text }
+
+    /// In the order of ASCII, so that texts sort like numbers.
+    private static let letters = Array("-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz".utf8)
+}
