@@ -74,10 +74,10 @@ let package = Package(
             "IngressRoutes",
             [
                 "Domain", "FulfillmentJobs", "Jobs", "Redis", "Sealing", "ThriveCart", "Web", .hummingbird, .httpTypes,
-                .nio, .log, .metrics,
+                .lifecycle, .nio, .log, .metrics,
             ]
         ),
-        main("ingress", in: "Ingress", ["Boot", "IngressRoutes"]),
+        main("ingress", in: "Ingress", ["Boot", "IngressRoutes", "Jobs"]),
 
         service(
             "Fulfillment",
@@ -133,6 +133,10 @@ let package = Package(
             dependencies: ["Postgres", "Redis", "TestKit", .asyncHTTPClient, .nio, .nioHTTP],
             path: "Tests/Faults",
             swiftSettings: .strict
+        tests(
+            "Ingress",
+            of: ["IngressRoutes"],
+            ["Domain", "Jobs", "Redis", "Sealing", "Web", "ingress", .hummingbird, .lifecycle, .log]
         ),
         tests("Boot", ["Postgres", "Redis", "Sealing", "Web", .configuration, .log]),
         tests(

@@ -89,8 +89,11 @@ package final class ServiceProcess: Sendable {
     // MARK: What it has
 
     /// A client that ends with the process, and a readiness check for it.
-    package func redis() throws -> RedisClient {
-        guard let configuration = settings.redis else { throw SettingsError(missing: .redisURL) }
+    ///
+    /// - Parameter commandTimeout: how long a call waits for its answer, or for a connection.
+    package func redis(commandTimeout: Duration = .seconds(5)) throws -> RedisClient {
+        guard var configuration = settings.redis else { throw SettingsError(missing: .redisURL) }
+        configuration.commandTimeout = commandTimeout
         let client = RedisClient(configuration, logger: logger)
         closeAtEnd { await client.close() }
         check(.redis(client, checksDurability: settings.checksRedisDurability))

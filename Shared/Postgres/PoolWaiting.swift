@@ -125,18 +125,16 @@ extension PostgresPool {
             do throws(PostgresError) {
                 let connection = try Connection(configuration)
                 try await connection.open()
-                state.withLock { state in
+                let hadFailed = state.withLock { state in
                     state.opening -= 1
-                    state.lastFailure = nil
+                    defer { state.lastFailure = nil }
+                    return state.lastFailure != nil
                 }
+                if hadFailed { logger.info("postgres is back") }
                 return giveBack(connection)
             } catch {
                 failures += 1
                 guard goesOn(after: error) else { return forget() }
-                logger.warning(
-                    "can't connect to postgres, trying again",
-                    metadata: ["reason": "\(error)", "failures": "\(failures)"]
-                )
             }
             await pause(after: failures)
             guard isWanted() else { return forget() }
@@ -154,12 +152,15 @@ extension PostgresPool {
 
     /// Whether somebody still wants the connection. A refusal that time doesn't heal is told to all who wait.
     private func goesOn(after error: PostgresError) -> Bool {
-        let failed: [Waiter] = state.withLock { state in
+        let (failed, isNews): ([Waiter], Bool) = state.withLock { state in
+            let isNews = state.lastFailure != error
             state.lastFailure = error
-            guard !error.isTransient, state.count == state.opening else { return [] }
+            guard !error.isTransient, state.count == state.opening else { return ([], isNews) }
             defer { state.waiters = [] }
-            return state.waiters
+            return (state.waiters, isNews)
         }
+        // Once for each cause, not for each attempt: an outage may be long.
+        if isNews { logger.warning("can't connect to postgres", metadata: ["reason": "\(error)"]) }
         for waiter in failed { waiter.continuation.resume(throwing: error) }
         return isWanted()
     }

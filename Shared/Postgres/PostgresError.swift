@@ -101,10 +101,11 @@ extension PostgresError {
         return constraint == nil || refusal.constraint == constraint
     }
 
-    /// Connection failures, lost races, shut-downs, exhausted resources, and a primary that became a standby.
+    /// Connection failures, lost races, shut-downs, sessions ended for idling, exhausted resources, failing disks, and a
+    /// primary that became a standby.
     private static func isTransient(_ sqlstate: String) -> Bool {
         switch sqlstate {
-        case "40001", "40P01", "55P03", "57014", "57P01", "57P02", "57P03", "25006": true
+        case "40001", "40P01", "55P03", "57014", "57P01", "57P02", "57P03", "57P05", "25P03", "25006": true
         default: sqlstate.hasPrefix("08") || sqlstate.hasPrefix("53") || sqlstate.hasPrefix("58")
         }
     }

@@ -45,6 +45,7 @@ package struct PostgresType: Hashable, Sendable {
     package static let float4 = Self(oid: 700, arrayOID: 1021)
     package static let float8 = Self(oid: 701, arrayOID: 1022)
     package static let timestamptz = Self(oid: 1184, arrayOID: 1185)
+    package static let numeric = Self(oid: 1700, arrayOID: 1231)
     package static let uuid = Self(oid: 2950, arrayOID: 2951)
     package static let jsonb = Self(oid: 3802, arrayOID: 3807)
 }

@@ -160,6 +160,28 @@ extension UnsafeRawBufferPointer {
         return Value(bigEndian: loadUnaligned(fromByteOffset: offset, as: Value.self))
     }
 
+    /// A `numeric` without a fraction: how many digits of base 10000, the exponent of the first, the sign, and the digits.
+    func readWholeNumeric() throws(PostgresValueError) -> Int64 {
+        let count = Int(try readBigEndian() as Int16)
+        let exponent = Int(try readBigEndian(at: 2) as Int16)
+        let sign: UInt16 = try readBigEndian(at: 4)
+        guard sign == 0 || sign == 0x4000 else { throw PostgresValueError("it is no number") }
+        guard count <= exponent + 1 else { throw PostgresValueError("it has a fraction") }
+        guard exponent <= 4 else { throw PostgresValueError("it doesn't fit in Int64") }
+        var number: Int64 = 0
+        for index in 0..<Swift.max(exponent + 1, 0) {
+            let digit: Int16 = index < count ? try readBigEndian(at: 8 + 2 * index) : 0
+            let (product, isTooLarge) = number.multipliedReportingOverflow(by: 10_000)
+            let (sum, isTooLargeNow) = product.subtractingReportingOverflow(Int64(digit))
+            guard !isTooLarge, !isTooLargeNow else { throw PostgresValueError("it doesn't fit in Int64") }
+            number = sum
+        }
+        // Counted below zero, where there is room for one more.
+        guard sign == 0 else { return number }
+        guard number != .min else { throw PostgresValueError("it doesn't fit in Int64") }
+        return -number
+    }
+
     /// The text of a `jsonb`, which is preceded by a 1.
     func withoutJSONBVersion() throws(PostgresValueError) -> UnsafeRawBufferPointer {
         guard first == 1 else { throw .malformed }
@@ -168,15 +190,15 @@ extension UnsafeRawBufferPointer {
 }
 
 extension PostgresCell {
-    /// Any of Postgres' integers, if it fits.
+    /// Any of Postgres' integers, if it fits; `numeric` as well, because that is what `sum` of a `bigint` is.
     func integer<Value: FixedWidthInteger>() throws(PostgresValueError) -> Value {
-        let content = try bytes(of: .int8, .int4, .int2)
+        let content = try bytes(of: .int8, .int4, .int2, .numeric)
         let wide: Int64
-        switch content.count {
-        case 8: wide = try content.readBigEndian()
-        case 4: wide = Int64(try content.readBigEndian() as Int32)
-        case 2: wide = Int64(try content.readBigEndian() as Int16)
-        default: throw .malformed
+        switch typeOID {
+        case PostgresType.int8.oid: wide = try content.readBigEndian()
+        case PostgresType.int4.oid: wide = Int64(try content.readBigEndian() as Int32)
+        case PostgresType.int2.oid: wide = Int64(try content.readBigEndian() as Int16)
+        default: wide = try content.readWholeNumeric()
         }
         guard let value = Value(exactly: wide) else { throw PostgresValueError("it doesn't fit in \(Value.self)") }
         return value

@@ -24,6 +24,7 @@ package final class Transaction {
     }
 
     /// Undoes what `body` did if it throws, and no more than that; the transaction can go on.
+    @discardableResult
     package func savepoint<Value>(_ body: () throws -> Value) throws -> Value {
         guard !isOver else { throw PostgresError.closed }
         savepoints += 1
@@ -95,6 +96,7 @@ struct NotBegun: Error {}
 extension Wire {
     /// BEGIN, the body, COMMIT; ROLLBACK if it throws or its task is cancelled.
     func transaction<Value>(_ mode: TransactionMode, _ body: (Transaction) throws -> Value) throws -> Value {
+        if interrupt.isCancelled { throw PostgresError.cancelled }
         let configured = statementTimeout
         switch mode.statementTimeout {
         case .asConfigured: break
