@@ -49,7 +49,7 @@ let package = Package(
             resources: [.embedInCode("Scripts")]
         ),
         shared("Sealing", [.crypto]),
-        shared("Outbound", [.asyncHTTPClient, .crypto, .nio, .nioHTTP, .nioPosix, .nioSSL]),
+        shared("Outbound", [.asyncHTTPClient, .crypto, .nio, .nioHTTP1, .nioPosix, .nioSSL]),
 
         // MARK: What we keep, and whom we hear from
 
@@ -123,16 +123,25 @@ let package = Package(
         tests("Postgres"),
         tests("Jobs", ["Redis"]),
         tests("Sealing", ["COpenSSL"]),
-        tests("Outbound", [.asyncHTTPClient, .nio, .nioHTTP, .nioPosix]),
+        tests("Outbound", [.asyncHTTPClient, .nio, .nioHTTP1, .nioPosix]),
         tests("Store", ["Domain", "Postgres"]),
         tests("ThriveCart", ["Domain"]),
         tests("Web", [.hummingbird, .httpTypes, .log, .metrics]),
         tests("Control", of: ["ControlCommands", "gatehouse"], ["Domain", "Postgres", "Redis", "Sealing", "Store"]),
+        .executableTarget(
+            name: "bench",
+            dependencies: [
+                "Jobs", "Redis", "TestKit", .arguments, .lifecycle, .log,
+            ],
+            path: "Tests/Bench",
+            swiftSettings: .strict
+        ),
         .target(
             name: "FaultKit",
-            dependencies: ["Postgres", "Redis", "TestKit", .asyncHTTPClient, .nio, .nioHTTP],
+            dependencies: ["Postgres", "Redis", "TestKit", .asyncHTTPClient, .nio, .nioHTTP1],
             path: "Tests/Faults",
             swiftSettings: .strict
+        ),
         tests(
             "Ingress",
             of: ["IngressRoutes"],
@@ -238,7 +247,6 @@ extension Target.Dependency {
     static var nio: Self { .product(name: "NIOCore", package: "swift-nio") }
     static var nioHTTP1: Self { .product(name: "NIOHTTP1", package: "swift-nio") }
     static var nioHTTPTypes: Self { .product(name: "NIOHTTPTypes", package: "swift-nio-extras") }
-    static var nioHTTP: Self { .product(name: "NIOHTTP1", package: "swift-nio") }
     static var nioPosix: Self { .product(name: "NIOPosix", package: "swift-nio") }
     static var nioSSL: Self { .product(name: "NIOSSL", package: "swift-nio-ssl") }
 }
