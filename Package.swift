@@ -84,17 +84,21 @@ let package = Package(
             "FulfillmentJobs",
             ["Domain", "Jobs", "Postgres", "Redis", "Sealing", "Store", "ThriveCart", .log, .metrics]
         ),
-        main("fulfillment", in: "Fulfillment", ["Boot", "FulfillmentJobs"]),
+        main("fulfillment", in: "Fulfillment", ["Boot", "FulfillmentJobs", "Jobs", "Postgres", "Store", "Web"]),
 
         service(
             "Control",
             "ControlCommands",
             [
-                "Boot", "Domain", "Jobs", "Postgres", "Redis", "Sealing", "Store", "ThriveCart", .arguments,
+                "Domain", "FulfillmentJobs", "Jobs", "Postgres", "Redis", "Sealing", "Store", "ThriveCart", .arguments,
                 .asyncHTTPClient, .log,
             ]
         ),
-        main("gatehouse", in: "Control", ["ControlCommands", .arguments]),
+        main(
+            "gatehouse",
+            in: "Control",
+            ["Boot", "ControlCommands", "Postgres", "Redis", "Sealing", .configuration, .log]
+        ),
 
         service(
             "Sandbox",
@@ -105,7 +109,7 @@ let package = Package(
             ],
             resources: [.embedInCode("Pages/Templates")]
         ),
-        main("sandbox", in: "Sandbox", ["Boot", "SandboxPages", "Web", .lifecycle, .log]),
+        main("sandbox", in: "Sandbox", ["Boot", "SandboxPages"]),
 
         // MARK: Tests
 
@@ -145,9 +149,18 @@ let package = Package(
         tests(
             "Ingress",
             of: ["IngressRoutes"],
-            ["Domain", "Jobs", "Redis", "Sealing", "Web", "ingress", .hummingbird, .lifecycle, .log]
+            [
+                "Domain", "FulfillmentJobs", "Jobs", "Redis", "Sealing", "ThriveCart", "Web", "ingress", .hummingbird,
+                .lifecycle, .log,
+            ]
         ),
         tests("Boot", ["Postgres", "Redis", "Sealing", "Web", .configuration, .log]),
+        tests(
+            "Sandbox",
+            of: ["SandboxPages"],
+            ["Domain", "ThriveCart", "Web", .asyncHTTPClient, .hummingbird, .httpTypes, .nio, .nioHTTP1]
+        ),
+        tests("Deployment", of: [], ["Boot"]),
         tests(
             "Journey",
             of: ["ingress", "fulfillment", "gatehouse", "sandbox"],

@@ -1,4 +1,6 @@
 internal import Domain
+internal import Foundation
+internal import FulfillmentJobs
 package import Jobs
 internal import Sealing
 internal import ThriveCart
@@ -17,10 +19,17 @@ package struct WebhookQueue: Sendable {
     func put(
         _ payload: ThriveCartPayload,
         for site: VerifiedSite,
+        receivedAt: Date,
         requestID: String
     ) async throws(JobsError) -> EnqueueResult {
         try await queue.enqueue(
-            ApplyEvent(site: site.id, provider: .thriveCart, body: payload.withoutSecret()),
+            ApplyInboundEvent(
+                site: site.id,
+                provider: .thriveCart,
+                deliveryKey: payload.deliveryKey,
+                receivedAt: receivedAt,
+                body: payload.withoutSecret()
+            ),
             id: Self.id(of: payload, for: site),
             trace: requestID
         )

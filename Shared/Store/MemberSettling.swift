@@ -76,9 +76,12 @@ extension Transaction {
         }
         guard !holders.isEmpty || wantsMember else { return alignment }
 
-        let target = try target(of: group, identity, among: holders, of: site, cause)
+        guard let target = try target(of: group, identity, among: holders, of: site, cause) else { return alignment }
         alignment.member = target
-        guard let target else { return alignment }
+        if holders.contains(where: { $0.id == target.id && $0.email != target.email }) {
+            // Its orders stay, but each is to be looked at again: which addresses differ from the member's?
+            alignment.moved += group.filter { $0.member == target.id }.map(\.order)
+        }
 
         for former in holders where former.id != target.id && !former.isSettled(at: cause.now) {
             let moving = group.filter { $0.member == former.id }.map(\.order)

@@ -65,6 +65,11 @@ package struct ThriveCartPayload: Sendable {
     }
 }
 
+extension ThriveCartPayload: CustomStringConvertible {
+    /// Says how long the body is and nothing of what is in it, so that no log line can.
+    package var description: String { "ThriveCartPayload(\(raw.count) bytes)" }
+}
+
 extension UInt8 {
     /// Two lower-case hex digits.
     var hexPair: String { (self < 16 ? "0" : "") + String(self, radix: 16) }

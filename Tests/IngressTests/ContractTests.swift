@@ -1,9 +1,11 @@
 import Domain
 import Foundation
+import FulfillmentJobs
 import IngressRoutes
 import Jobs
 import TestKit
 import Testing
+import ThriveCart
 import Web
 
 @Suite struct `ThriveCart's webhooks` {
@@ -34,6 +36,8 @@ import Web
             let job = try #require(try await ingress.jobs().first)
             #expect(job.site == IngressUnderTest.demo.id)
             #expect(job.provider == .thriveCart)
+            #expect(job.source == .webhook)
+            #expect(try job.deliveryKey == ThriveCartBody.parse(body).deliveryKey)
             let text = String(decoding: job.body, as: UTF8.self)
             #expect(text.contains("event=order.success"))
             #expect(!text.contains("TESTSECRET00"))
@@ -129,7 +133,7 @@ import Web
                 }
                 return line?.split(separator: " ").last.flatMap { Int($0) }
             }
-            let held = try await ingress.queue.stats(of: ApplyEvent.queue).held
+            let held = try await ingress.queue.stats(of: ApplyInboundEvent.queue).held
             #expect(count("accepted") == held)
             #expect(held > 40)
         }

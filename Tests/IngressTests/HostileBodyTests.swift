@@ -1,4 +1,5 @@
 import Foundation
+import FulfillmentJobs
 import IngressRoutes
 import TestKit
 import Testing

@@ -1,5 +1,6 @@
 import Domain
 import Foundation
+import FulfillmentJobs
 import Hummingbird
 import IngressRoutes
 import Jobs
@@ -57,11 +58,13 @@ struct IngressUnderTest: Sendable {
     }
 
     /// What waits in fulfillment's queue.
-    func jobs() async throws -> [ApplyEvent] {
-        var jobs: [ApplyEvent] = []
-        for id in try await queue.peek("r1", on: ApplyEvent.queue) {
-            guard let record = try await queue.show(id, on: ApplyEvent.queue) else { continue }
-            jobs.append(try ApplyEvent(payload: record.envelope.payload, version: record.envelope.payloadVersion))
+    func jobs() async throws -> [ApplyInboundEvent] {
+        var jobs: [ApplyInboundEvent] = []
+        for id in try await queue.peek("r1", on: ApplyInboundEvent.queue) {
+            guard let record = try await queue.show(id, on: ApplyInboundEvent.queue) else { continue }
+            jobs.append(
+                try ApplyInboundEvent(payload: record.envelope.payload, version: record.envelope.payloadVersion)
+            )
         }
         return jobs
     }

@@ -1,5 +1,6 @@
 import Domain
 import Foundation
+import FulfillmentJobs
 import IngressRoutes
 import Jobs
 import Redis
@@ -76,7 +77,29 @@ import Testing
         #expect(!log(of: process).contains(keys))
         try await server.restart()
         let redis = try server.client()
-        #expect(try await JobQueue(redis: redis, logger: .silent).stats(of: ApplyEvent.queue).held == 1)
+        #expect(try await JobQueue(redis: redis, logger: .silent).stats(of: ApplyInboundEvent.queue).held == 1)
+        await redis.close()
+        await server.stop()
+    }
+
+    @Test func `what is being received at SIGTERM is still accepted, and nothing new is`() async throws {
+        let server = try await durable()
+        let (process, port) = try await running(on: server)
+        let body = body + "1"
+        let client = try await RawConnection.open(port: port)
+        try await client.send(
+            "POST /webhooks/thrivecart/demo HTTP/1.1\r\nHost: x\r\nContent-Length: \(body.utf8.count)\r\n\r\nevent"
+        )
+        // This one, and the one that asks.
+        try await eventually { try await ask("GET /metrics", port: port).body.contains("http_requests_in_flight 2\n") }
+        process.signal(SIGTERM)
+        // Because connecting fails, which is what is waited for.
+        try await eventually { (try? await ask("GET /livez", port: port)) == nil }
+        try await client.send(body.utf8.dropFirst(5))
+        #expect(try await client.answer().status == 200)
+        #expect(await process.exit() == .code(0))
+        let redis = try server.client()
+        #expect(try await JobQueue(redis: redis, logger: .silent).stats(of: ApplyInboundEvent.queue).held == 1)
         await redis.close()
         await server.stop()
     }
@@ -105,7 +128,7 @@ import Testing
         await server.kill()
         try await server.start()
         let redis = try server.client()
-        let held = try await JobQueue(redis: redis, logger: .silent).stats(of: ApplyEvent.queue).held
+        let held = try await JobQueue(redis: redis, logger: .silent).stats(of: ApplyInboundEvent.queue).held
         #expect(acknowledged >= 20)
         #expect(held >= acknowledged)
         #expect(held <= acknowledged + 8)  // those whose answers the kill cut off

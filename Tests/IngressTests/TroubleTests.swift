@@ -1,5 +1,6 @@
 import Domain
 import Foundation
+import FulfillmentJobs
 import IngressRoutes
 import Jobs
 import Logging

@@ -39,6 +39,7 @@ import Testing
         "--XBOUND\r\nContent-Disposition: form-data; name=\"a\"\r\nContent-Disposition: form-data; name=\"b\"\r\n\r\n1\r\n--XBOUND--",
         "--XBOUND\r\nContent-Disposition: form-data; name=\"a\"\r\nContent-Transfer-Encoding: base64\r\n\r\n1\r\n--XBOUND--",
         "--XBOUND\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n--XBOUNDX--\r\n",
+        "--XBOUND\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n--XBOUND--\r\nthrivecart_secret=1",
     ]) func `a body that is cut short or broken is refused`(body: String) {
         #expect(throws: ThriveCartError.malformedMultipart) { try ThriveCartBody.parse(Array(body.utf8)) }
     }

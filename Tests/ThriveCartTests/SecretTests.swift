@@ -63,6 +63,21 @@ import Testing
         #expect(try ThriveCartBody.parse(Array(body.utf8)).secret == secret.map { Array($0.utf8) })
     }
 
+    @Test func `printing anything of a body tells neither the secret nor the buyer`() throws {
+        let payload = try Fixtures.payload("order.success.subscription-monthly.json")
+        let seller = SimulatedSeller(account: "studio", secret: "TESTSECRET00")
+        var post = ThriveCartPost(fields: [])
+        post.addSeller(seller)
+        let printed = [
+            "\(payload)", "\(payload.root)", "\(payload.checkoutEvent(account: ""))", "\(seller)", "\(post)",
+        ]
+        for text in printed + [String(reflecting: payload), String(reflecting: post)] {
+            #expect(!text.contains("TESTSECRET00"))
+            #expect(!text.lowercased().contains("sample"))
+            #expect(!text.contains("84, 69, 83, 84"), "the bytes of the secret")
+        }
+    }
+
     private func expectCut(_ body: [UInt8]) throws {
         let payload = try ThriveCartBody.parse(body)
         let kept = payload.withoutSecret()

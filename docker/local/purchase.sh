@@ -2,9 +2,9 @@
 # shellcheck shell=bash
 
 make_demo_site() {
-    gatehouse site show demo >/dev/null 2>&1 || gatehouse site create demo --name "Demo" \
-        --thrivecart-account demoshop --thrivecart-secret-file "$thrivecart_secret_file" >/dev/null ||
-        fail "could not make the demo site"
+    step "Making a demo site"
+    gatehouse site create demo --name Demo --thrivecart-account demoshop \
+        --thrivecart-secret-file "$thrivecart_secret_file" --if-missing >/dev/null || fail "could not make the demo site"
     make_plan course "Sailing course" product-7
     make_plan cards "Knot cards" bump-7
     make_plan navigation "Coastal navigation" upsell-3
@@ -13,13 +13,14 @@ make_demo_site() {
 
 # make_plan PLAN NAME ITEM: what the sandbox sells, so that each of its items gives access to something.
 make_plan() {
-    [[ $(gatehouse plan list --site demo --json 2>/dev/null) == *"\"$1\""* ]] ||
-        gatehouse plan create demo "$1" --name "$2" --item "$3" >/dev/null || fail "could not make the plan $1"
+    gatehouse plan create "$1" --site demo --name "$2" --item "$3" --if-missing >/dev/null ||
+        fail "could not make the plan $1"
+    detail "$3 opens the plan $1"
 }
 
 # Buys the course and the cards as a buyer nobody has seen yet; fails unless that buyer then has access.
 play_purchase() {
-    local began buyer order delivery
+    local began buyer order delivery access line
     began=$(now_milliseconds)
     buyer=buyer-$(date +%Y%m%d-%H%M%S)@example.com
     order=$(ask_sandbox POST orders "{\"email\":\"$buyer\",\"items\":[\"product-7\",\"bump-7\"]}" | jq -r .id) ||
@@ -30,10 +31,11 @@ play_purchase() {
     delivery=$(delivery_of "$order")
     hop ingress "accepted $(jq -r .event <<<"$delivery"): $(jq -r .status <<<"$delivery")$(job_of "$delivery")"
 
-    within 30 has_access "$buyer" course || fail "fulfillment did not give $buyer access in 30 s"
-    hop fulfillment "applied it; $(($(now_milliseconds) - began)) ms after the click"
-    has_access "$buyer" cards || fail "$buyer has the course, but not the cards"
-    hop member "$(gatehouse access --site demo "$buyer" course)"
+    access=$(gatehouse access "$buyer" course --site demo --wait 30s) ||
+        fail "fulfillment did not give $buyer access in 30 s: $(event_of "$order" .)"
+    hop fulfillment "$(event_of "$order" '"\(.name) is \(.status)"'), $(($(now_milliseconds) - began)) ms after the click"
+    gatehouse access "$buyer" cards --site demo >/dev/null || fail "$buyer has the course, but not the cards"
+    while IFS= read -r line; do hop member "$line"; done <<<"$access"
 }
 
 # ask_sandbox METHOD PATH [BODY]: its JSON API.
@@ -54,8 +56,9 @@ job_of() {
     jq -r '.answer // "" | (fromjson? // {}) | (.job // .id // empty) | ", job \(.)"' <<<"$1" 2>/dev/null
 }
 
-has_access() {
-    gatehouse access --site demo "$1" "$2" >/dev/null 2>&1
+# event_of ORDER FILTER: what fulfillment made of the order's event, by a filter of jq.
+event_of() {
+    gatehouse events list --site demo --order "$1" --json | jq -r "(.events[0] // {}) | $2"
 }
 
 now_milliseconds() { date +%s%3N; }

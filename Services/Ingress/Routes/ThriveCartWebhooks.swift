@@ -1,4 +1,5 @@
 internal import Domain
+package import Foundation
 package import Hummingbird
 internal import Jobs
 internal import Logging
@@ -11,17 +12,20 @@ package struct ThriveCartWebhooks: Sendable {
     let durability: DurabilityWatch
     let queue: WebhookQueue
     let metrics: WebhookMetrics
+    let now: @Sendable () -> Date
 
     package init(
         settings: SettingsKeeper,
         durability: DurabilityWatch,
         queue: WebhookQueue,
-        metrics: WebhookMetrics
+        metrics: WebhookMetrics,
+        now: @escaping @Sendable () -> Date = { .now }
     ) {
         self.settings = settings
         self.durability = durability
         self.queue = queue
         self.metrics = metrics
+        self.now = now
     }
 
     package var routes: RouteCollection<WebContext> {
@@ -138,7 +142,7 @@ package struct ThriveCartWebhooks: Sendable {
         case .durable: break
         }
         do {
-            let result = try await queue.put(payload, for: site, requestID: context.requestID)
+            let result = try await queue.put(payload, for: site, receivedAt: now(), requestID: context.requestID)
             note.job = result.id
             if case .duplicate = result { return .duplicate }
             return .accepted

@@ -1,4 +1,4 @@
-internal import Foundation
+internal import FulfillmentJobs
 package import Logging
 package import Redis
 package import Sealing

@@ -1,4 +1,5 @@
 internal import Domain
+internal import FulfillmentJobs
 internal import Sealing
 internal import ThriveCart
 

@@ -17,7 +17,9 @@ enum BodyFields {
     private static func flatten(_ value: Any, _ name: String) -> [(name: String, value: String)] {
         switch value {
         case let fields as [String: Any]:
-            fields.sorted { $0.key < $1.key }.flatMap { flatten($0.value, name.isEmpty ? $0.key : "\(name)[\($0.key)]") }
+            fields.sorted { $0.key < $1.key }.flatMap {
+                flatten($0.value, name.isEmpty ? $0.key : "\(name)[\($0.key)]")
+            }
         case let values as [Any]:
             values.enumerated().flatMap { flatten($0.element, "\(name)[\($0.offset)]") }
         case is NSNull: [(name, "null")]

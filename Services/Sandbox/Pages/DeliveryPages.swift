@@ -54,7 +54,7 @@ package struct DeliveryPages: Sendable {
     @Sendable func show(_ request: Request, _ context: WebContext) async throws -> Response {
         let delivery = try await delivery(context)
         let attempts = delivery.attempts.map(AttemptLine.init)
-        let body = shop.letters.masked(delivery.body)
+        let body = SecretCover.covered(delivery.body)
         return try await renderer.page(
             "delivery",
             at: .deliveries,

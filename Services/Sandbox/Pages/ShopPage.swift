@@ -62,8 +62,10 @@ package struct ShopPage: Sendable {
             "buyer": form,
             "isLive": form.mode != .test,
             "countries": Self.countries.map { Country(code: $0.0, name: $0.1, isChosen: $0.0 == form.country) },
-            "destinations": count == 0 ? "No webhook leaves: there is no destination yet." : "Webhooks go to "
-                + Wording.size(count, "destination") + ".",
+            "destinations": count == 0
+                ? "No webhook leaves: there is no destination yet."
+                : "Webhooks go to "
+                    + Wording.size(count, "destination") + ".",
         ]
         for kind in [ItemKey.Kind.bump, .upsell, .downsell] {
             values[kind.rawValue] = catalogue[kind].map(OfferView.init)

@@ -89,7 +89,9 @@ package struct WorkshopPages: Sendable {
     @Sendable func register(_ request: Request, _ context: WebContext) async throws -> Response {
         let destination = try await request.form(DestinationForm.self).destination
         let registration = await shop.postman.register(destination)
-        if registration.isRegistered { return try await page(notice: "\(destination.url) answered well and was added.") }
+        if registration.isRegistered {
+            return try await page(notice: "\(destination.url) answered well and was added.")
+        }
         let head = registration.head.map(String.init) ?? "nothing"
         let post = registration.post.map(String.init) ?? "nothing"
         return try await page(

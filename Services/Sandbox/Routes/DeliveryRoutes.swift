@@ -43,7 +43,7 @@ package struct DeliveryRoutes: Sendable {
         guard let delivery = await shop.postman.delivery(try context.parameters.require("id", as: Int.self)) else {
             throw APIError(.notFound, "delivery_not_found", "There is no such delivery.")
         }
-        return .json(DeliveryWithBody(delivery: DeliveryAnswer(delivery), body: shop.letters.masked(delivery.body)))
+        return .json(DeliveryWithBody(delivery: DeliveryAnswer(delivery), body: SecretCover.covered(delivery.body)))
     }
 
     // MARK: POST /api/deliveries/{id}/resend

@@ -37,25 +37,25 @@ package struct Faults: Sendable, Hashable, Codable {
 }
 
 /// Draws what happens to each delivery.
-struct Mischief: Sendable {
-    let faults: Faults
+package struct Mischief: Sendable {
+    package let faults: Faults
     private var random: SplitMix64
 
-    init(_ faults: Faults) {
+    package init(_ faults: Faults) {
         self.faults = faults
         random = SplitMix64(state: faults.seed)
     }
 
     /// One copy of a delivery on its way.
-    struct Parcel: Sendable, Hashable {
-        var delivery: Delivery.ID
-        var wait: Duration
+    package struct Parcel: Sendable, Hashable {
+        package var delivery: Delivery.ID
+        package var wait: Duration
         /// Leaves only after what left before it for the same destination.
-        var keepsItsPlace: Bool
+        package var keepsItsPlace: Bool
     }
 
     /// What leaves, and which deliveries never do.
-    mutating func parcels(for deliveries: [Delivery.ID]) -> (sent: [Parcel], lost: [Delivery.ID]) {
+    package mutating func parcels(for deliveries: [Delivery.ID]) -> (sent: [Parcel], lost: [Delivery.ID]) {
         var sent: [Parcel] = []
         var lost: [Delivery.ID] = []
         for delivery in deliveries {

@@ -33,7 +33,9 @@ package actor Postman: Service {
         self.destinations = destinations
         self.retries = retries
         self.logger = logger
-        client = HTTPClient(configuration: .init(redirectConfiguration: .disallow))
+        var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
+        configuration.connectionPool.retryConnectionEstablishment = false  // who does not listen is told of at once
+        client = HTTPClient(configuration: configuration)
     }
 
     // MARK: What is sent
@@ -117,7 +119,10 @@ package actor Postman: Service {
             if attempt.succeeded { $0.state = .delivered }
         }
         guard !attempt.succeeded, !Task.isCancelled else { return }
-        logger.info("Webhook not accepted", metadata: ["delivery": "\(delivery.id)", "status": "\(attempt.status ?? 0)"])
+        logger.info(
+            "Webhook not accepted",
+            metadata: ["delivery": "\(delivery.id)", "status": "\(attempt.status ?? 0)"]
+        )
         retry(parcel.delivery)
     }
 

@@ -39,7 +39,8 @@ package struct Cart: Sendable, Hashable {
             lines.append((offer, offer.plans[0]))
         }
         if !lines.contains(where: { $0.offer.key.kind == .product }), let product = catalogue[.product] {
-            lines.insert((product, product.plans[0]), at: 0)  // nobody gets to a bump or an upsell but through a product
+            // Nobody gets to a bump or an upsell but through a product.
+            lines.insert((product, product.plans[0]), at: 0)
         }
         if let plan, let product = lines.firstIndex(where: { $0.offer.key.kind == .product }) {
             guard let chosen = lines[product].offer.plans.first(where: { $0.name == plan }) else { throw .unknownPlan }

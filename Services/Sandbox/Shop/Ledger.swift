@@ -1,5 +1,5 @@
 package import Domain
-package import Foundation
+internal import Foundation
 
 /// The shop's books: every order and what became of it, in memory only.
 ///
@@ -8,15 +8,15 @@ package actor Ledger {
     package let catalogue: Catalogue
     package private(set) var orders: [ShopOrder] = []
     private let clock: ShopClock
-    private var customers: [String: String] = [:]
-    private var counted = (orders: 0, subscriptions: 0, records: 0)
+    private var numbers: ShopNumbers
 
     /// Orders that are kept; the oldest is forgotten first.
     private static let limit = 2000
 
-    package init(catalogue: Catalogue = .demo, clock: ShopClock) {
+    package init(catalogue: Catalogue = .demo, clock: ShopClock, numbers: ShopNumbers) {
         self.catalogue = catalogue
         self.clock = clock
+        self.numbers = numbers
     }
 
     package func order(_ id: String) throws(ShopError) -> ShopOrder {
@@ -34,10 +34,10 @@ package actor Ledger {
     package func buy(_ cart: Cart) throws(ShopError) -> (order: ShopOrder, events: [ShopEvent]) {
         let now = clock.now
         let items = try cart.lines(in: catalogue).map { line(for: $0.offer, on: $0.plan, at: now) }
-        counted.orders += 1
+        let number = numbers.nextOrder()
         let order = ShopOrder(
-            id: String(40_000_000 + counted.orders),
-            invoice: String(format: "%09d", 100 + counted.orders),
+            id: number.order,
+            invoice: number.invoice,
             buyer: buyer(of: cart),
             mode: cart.mode,
             currency: catalogue.currency,
@@ -52,7 +52,9 @@ package actor Ledger {
 
     package func abandon(_ cart: Cart) throws(ShopError) -> LeftCart {
         let lines = try cart.lines(in: catalogue)
-        return LeftCart(buyer: buyer(of: cart), product: lines[0].offer.key, leftAt: clock.now)
+        let product = lines.first { $0.offer.key.kind == .product } ?? lines[0]
+        let now = clock.now
+        return LeftCart(buyer: buyer(of: cart), product: line(for: product.offer, on: product.plan, at: now), leftAt: now)
     }
 
     private func line(for offer: Offer, on plan: PricePlan, at now: Date) -> OrderedItem {
@@ -68,9 +70,8 @@ package actor Ledger {
 
     private func subscription(to plan: PricePlan, from now: Date) -> ShopSubscription? {
         guard let frequency = plan.billing.frequency else { return nil }
-        counted.subscriptions += 1
         var subscription = ShopSubscription(
-            number: String(5_440_500 + counted.subscriptions),
+            number: numbers.nextSubscription(),
             frequency: frequency,
             state: .active,
             anchor: now,
@@ -92,15 +93,12 @@ package actor Ledger {
     }
 
     private func buyer(of cart: Cart) -> ShopBuyer {
-        let known = EmailAddress(cart.email)?.normalized ?? cart.email
-        let customerID = customers[known] ?? String(429_583_657_898_300_001 + Int64(customers.count))
-        customers[known] = customerID
-        return ShopBuyer(
+        ShopBuyer(
             email: cart.email,
             firstName: cart.firstName,
             lastName: cart.lastName,
             country: cart.country,
-            customerID: customerID
+            customerID: ShopNumbers.customer(cart.email)
         )
     }
 
@@ -161,7 +159,9 @@ package actor Ledger {
         let line = orders[at].items[position]
         let amount = amount ?? line.refundable
         guard line.refundable > 0 else { throw .notPossible("nothing of it is left to refund") }
-        guard amount > 0, amount <= line.refundable else { throw .notPossible("that is more than was paid, or nothing") }
+        guard amount > 0, amount <= line.refundable else {
+            throw .notPossible("that is more than was paid, or nothing")
+        }
         orders[at].items[position].refunded += amount
         return [tell(.refund(amount), at, position, notBefore: clock.now)]
     }
@@ -205,10 +205,10 @@ package actor Ledger {
         return event(kind, orders[at], orders[at].items[position], at: time)
     }
 
-    private func event(_ kind: ShopEvent.Kind, _ order: ShopOrder, _ item: OrderedItem? = nil, at time: Date) -> ShopEvent {
-        counted.records += 1
-        let record = String(1_325_600_000 + counted.records)
-        return ShopEvent(kind: kind, order: order, item: item, occurredAt: time, recordID: record)
+    private func event(_ kind: ShopEvent.Kind, _ order: ShopOrder, _ item: OrderedItem? = nil, at time: Date)
+        -> ShopEvent
+    {
+        ShopEvent(kind: kind, order: order, item: item, occurredAt: time, recordID: numbers.nextRecord())
     }
 
     /// The item that is named, else the order's only one, or its only subscription.

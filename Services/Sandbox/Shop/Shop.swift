@@ -1,5 +1,5 @@
 package import Domain
-package import Foundation
+internal import Foundation
 
 /// The shop as a whole: what is entered in the books goes out as webhooks.
 package struct Shop: Sendable {
@@ -11,10 +11,16 @@ package struct Shop: Sendable {
     /// - Parameters:
     ///   - account: the seller's name at ThriveCart, as in `demoshop.thrivecart.com`.
     ///   - secret: the account's secret word; it goes into every body and nowhere else.
-    package init(account: String, secret: String, postman: Postman, clock: ShopClock = ShopClock()) {
+    package init(
+        account: String,
+        secret: String,
+        postman: Postman,
+        clock: ShopClock = ShopClock(),
+        numbers: ShopNumbers = ShopNumbers(startedAt: Date())
+    ) {
         self.postman = postman
         self.clock = clock
-        ledger = Ledger(clock: clock)
+        ledger = Ledger(clock: clock, numbers: numbers)
         letters = LetterWriter(account: account, secret: secret)
     }
 

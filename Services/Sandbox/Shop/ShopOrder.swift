@@ -123,6 +123,7 @@ package struct ShopEvent: Sendable, Hashable {
 /// A checkout that was left before the button.
 package struct LeftCart: Sendable, Hashable {
     package var buyer: ShopBuyer
-    package var product: ItemKey
+    /// The front-end product, as it would have been bought.
+    package var product: OrderedItem
     package var leftAt: Date
 }

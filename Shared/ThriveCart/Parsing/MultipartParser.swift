@@ -24,7 +24,11 @@ enum MultipartParser {
         while true {
             // `start` is at a boundary: two hyphens after it end the body, a line end begins a part.
             let opened = start + mark.count
-            if body[opened...].starts(with: "--".utf8) { return secrets }
+            if body[opened...].starts(with: "--".utf8) {
+                // Because what came after the end would be stored unread.
+                guard body[(opened + 2)...].allSatisfy(\.isBlank) else { throw .malformedMultipart }
+                return secrets
+            }
             guard let content = body.endOfLine(at: opened) else { throw .malformedMultipart }
             guard let end = body.firstBoundary(mark, from: content) else { throw .malformedMultipart }
             fields += 1

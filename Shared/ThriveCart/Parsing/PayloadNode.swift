@@ -71,3 +71,8 @@ package struct PayloadNode: Sendable {
         return numbered.sorted { $0.number < $1.number }.map(\.value) + others
     }
 }
+
+extension PayloadNode: CustomStringConvertible {
+    /// Says nothing, so that no log line can.
+    package var description: String { "PayloadNode(…)" }
+}

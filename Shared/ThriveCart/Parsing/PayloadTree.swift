@@ -152,3 +152,8 @@ package struct PayloadTree: Sendable {
         return value
     }
 }
+
+extension PayloadTree: CustomStringConvertible {
+    /// Says nothing, so that no log line can.
+    package var description: String { "PayloadTree(…)" }
+}

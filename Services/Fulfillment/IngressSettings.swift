@@ -1,16 +1,18 @@
 package import Domain
-internal import Foundation
-package import Jobs
+import Foundation
 package import Sealing
 
-/// Stands in until fulfillment publishes its own: what the ingress needs to verify webhooks, sealed in Redis.
-package struct IngressSettings: Codable, Sendable {
+/// All that the ingress needs to know whose a webhook is, so that it needs no Postgres.
+///
+/// Lies sealed in Redis under `key`; written by `PublishIngressSettings`, read by every ingress.
+package struct IngressSettings: Codable, Sendable, Hashable {
     package static let key = "gatehouse:ingress:settings"
 
-    package struct SiteEntry: Codable, Sendable {
+    package struct SiteEntry: Codable, Sendable, Hashable {
         package var id: Site.ID
         package var slug: Slug
         package var thriveCartAccount: String?
+        /// The words that are good now: two while one replaces the other. Source: rule A6.
         package var thriveCartSecrets: [String]
 
         package init(id: Site.ID, slug: Slug, thriveCartAccount: String?, thriveCartSecrets: [String]) {
@@ -34,18 +36,4 @@ package struct IngressSettings: Codable, Sendable {
     package func sealed(with sealer: Sealer) throws -> [UInt8] {
         try sealer.seal(try JSONEncoder().encode(self), for: Self.key)
     }
-}
-
-/// Stands in until fulfillment has its own.
-package struct ApplyEvent: Job {
-    package typealias Dependencies = Never?
-
-    package var site: Site.ID
-    package var provider: Provider
-    package var body: [UInt8]
-
-    package static let kind: JobKind = "fulfillment.apply"
-    package static let queue: QueueName = "fulfillment"
-
-    package func run(_ dependencies: Never?, _ context: JobContext) async throws -> JobOutcome { .done }
 }
