@@ -133,6 +133,21 @@ let package = Package(
         tests("Store", ["Domain", "Postgres"]),
         tests("ThriveCart", ["Domain"]),
         tests("Web", [.hummingbird, .httpTypes, .log, .metrics]),
+        tests("Control", of: ["ControlCommands", "gatehouse"], ["Domain", "Postgres", "Redis", "Sealing", "Store"]),
+        .executableTarget(
+            name: "bench",
+            dependencies: [
+                "Jobs", "Redis", "TestKit", .arguments, .lifecycle, .log,
+            ],
+            path: "Tests/Bench",
+            swiftSettings: .strict
+        ),
+        .target(
+            name: "FaultKit",
+            dependencies: ["Postgres", "Redis", "TestKit", .asyncHTTPClient, .nio, .nioHTTP1],
+            path: "Tests/Faults",
+            swiftSettings: .strict
+        ),
         tests(
             "Ingress",
             of: ["IngressRoutes"],
@@ -159,9 +174,10 @@ let package = Package(
         tests("Deployment", of: [], ["Boot"]),
         tests(
             "Journey",
-            of: [],
+            of: ["ingress", "fulfillment", "gatehouse", "sandbox"],
             [
-                "Boot", "Domain", "FulfillmentJobs", "IngressRoutes", "Jobs", "Postgres", "Redis", "Sealing", "Store",
+                "FaultKit", "Domain", "FulfillmentJobs", "IngressRoutes", "Jobs", "Postgres", "Redis", "Sealing",
+                "Store",
                 "ThriveCart", .asyncHTTPClient,
             ]
         ),

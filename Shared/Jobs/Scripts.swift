@@ -1,8 +1,8 @@
-import Redis
+package import Redis
 
 /// The queue's scripts, one transition each; what they take and answer stands at the top of each file.
-enum Scripts {
-    static let enqueue = script(PackageResources.enqueue_lua)
+package enum Scripts {
+    package static let enqueue = script(PackageResources.enqueue_lua)
     static let lease = script(PackageResources.lease_lua)
     static let settle = script(PackageResources.settle_lua)
     static let extend = script(PackageResources.extend_lua)

@@ -147,9 +147,16 @@ package final class ServerProcess: Sendable {
 
 /// Runs a command to its end and answers what it wrote. Throws when it fails.
 @discardableResult
-package func run(_ executable: String, _ arguments: [String], in directory: String? = nil) async throws -> String {
+package func run(
+    _ executable: String,
+    _ arguments: [String],
+    environment: [String: String] = [:],
+    in directory: String? = nil
+) async throws -> String {
     let log = try TestDirectory.make("run") + "/output"
-    let process = try ServerProcess(.init(executable, arguments, directory: directory, log: log))
+    let process = try ServerProcess(
+        .init(executable, arguments, environment: environment, directory: directory, log: log)
+    )
     let exit = await process.exit()
     let output = String(decoding: FileManager.default.contents(atPath: log) ?? Data(), as: UTF8.self)
     guard exit == .code(0) else { throw CommandFailure(command: executable, exit: exit, output: output) }
