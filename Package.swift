@@ -118,7 +118,7 @@ let package = Package(
         .target(
             name: "TestKit",
             dependencies: [
-                "Domain", "Jobs", "Postgres", "Redis", "Store", "Sealing", "Web",
+                "Domain", "Jobs", "Postgres", "Redis", "Sealing", "Store", "Web",
                 .asyncHTTPClient, .hummingbird, .log, .nio, .nioPosix,
             ],
             path: "Tests/TestKit",
@@ -133,27 +133,13 @@ let package = Package(
         tests("Store", ["Domain", "Postgres"]),
         tests("ThriveCart", ["Domain"]),
         tests("Web", [.hummingbird, .httpTypes, .log, .metrics]),
-        tests("Control", of: ["ControlCommands", "gatehouse"], ["Domain", "Postgres", "Redis", "Sealing", "Store"]),
-        .executableTarget(
-            name: "bench",
-            dependencies: [
-                "Jobs", "Redis", "TestKit", .arguments, .lifecycle, .log,
-            ],
-            path: "Tests/Bench",
-            swiftSettings: .strict
-        ),
-        .target(
-            name: "FaultKit",
-            dependencies: ["Postgres", "Redis", "TestKit", .asyncHTTPClient, .nio, .nioHTTP1],
-            path: "Tests/Faults",
-            swiftSettings: .strict
-        ),
+        tests("Boot", ["Postgres", "Redis", "Sealing", "Web", .configuration, .log]),
         tests(
             "Ingress",
             of: ["IngressRoutes"],
             [
-                "Domain", "FulfillmentJobs", "Jobs", "Redis", "Sealing", "ThriveCart", "Web", "ingress", .hummingbird,
-                .lifecycle, .log,
+                "Domain", "FulfillmentJobs", "Jobs", "Redis", "Sealing", "ThriveCart", "Web", "ingress",
+                .hummingbird, .lifecycle, .log,
             ]
         ),
         tests(
@@ -161,25 +147,37 @@ let package = Package(
             of: ["ControlCommands", "gatehouse"],
             [
                 "Domain", "FulfillmentJobs", "IngressRoutes", "Jobs", "Postgres", "Redis", "Sealing", "Store",
-                "ThriveCart",
-                "Web", .hummingbird, .lifecycle, .log,
+                "ThriveCart", "Web", .hummingbird, .lifecycle, .log,
             ]
         ),
-        tests("Boot", ["Postgres", "Redis", "Sealing", "Web", .configuration, .log]),
         tests(
             "Sandbox",
             of: ["SandboxPages"],
             ["Domain", "ThriveCart", "Web", .asyncHTTPClient, .hummingbird, .httpTypes, .nio, .nioHTTP1]
         ),
         tests("Deployment", of: [], ["Boot"]),
+
+        // MARK: The whole system: its journeys, its faults, its speed
+
+        .target(
+            name: "FaultKit",
+            dependencies: ["Postgres", "Redis", "TestKit", .asyncHTTPClient, .nio, .nioHTTP1],
+            path: "Tests/Faults",
+            swiftSettings: .strict
+        ),
         tests(
             "Journey",
             of: ["ingress", "fulfillment", "gatehouse", "sandbox"],
             [
-                "FaultKit", "Domain", "FulfillmentJobs", "IngressRoutes", "Jobs", "Postgres", "Redis", "Sealing",
-                "Store",
-                "ThriveCart", .asyncHTTPClient,
+                "Domain", "FaultKit", "FulfillmentJobs", "IngressRoutes", "Jobs", "Postgres", "Redis", "Sealing",
+                "Store", "ThriveCart", .asyncHTTPClient,
             ]
+        ),
+        .executableTarget(
+            name: "bench",
+            dependencies: ["Jobs", "Redis", "TestKit", .arguments, .lifecycle, .log],
+            path: "Tests/Bench",
+            swiftSettings: .strict
         ),
     ]
 )

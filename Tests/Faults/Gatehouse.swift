@@ -78,6 +78,22 @@ package actor Gatehouse {
         ingressPorts.map { "http://127.0.0.1:\($0)/webhooks/thrivecart/\(site)" }
     }
 
+    /// Makes a site with the plan `basic` for `product-7`, as an operator would.
+    package func makeSite(_ slug: String) async throws {
+        try await command(
+            "site",
+            "create",
+            slug,
+            "--name",
+            slug,
+            "--thrivecart-account",
+            Self.account,
+            "--thrivecart-secret-file",
+            directory + "/secret"
+        )
+        try await command("plan", "create", "basic", "--site", slug, "--name", "Basic", "--item", "product-7")
+    }
+
     // MARK: What is done to it
 
     package func start(_ role: Role) throws {
