@@ -9,7 +9,7 @@ import Testing
         let queue = try await TestQueue()
         try await queue.add("a")
         try await queue.add("b")
-        let lost = try await queue.lease(1).leases[0]
+        let lost = try await queue.leaseOne(1)
         try await queue.pass(.milliseconds(29_999))
         #expect(try await queue.leasedIDs(1) == ["b"])
         try await queue.pass(.milliseconds(1))
@@ -24,9 +24,9 @@ import Testing
     @Test func `the zombie's settle is refused and its heartbeat told`() async throws {
         let queue = try await TestQueue()
         try await queue.add("a")
-        let zombie = try await queue.lease().leases[0]
+        let zombie = try await queue.leaseOne()
         try await queue.pass(.seconds(31))
-        let owner = try await queue.lease().leases[0]
+        let owner = try await queue.leaseOne()
         #expect(try await queue.jobs.extend([(zombie.id, zombie.fence)], on: queue.name) == ["a"])
         for how in [Settlement.How.done, .released, .dead(reason: "x"), .retry(error: "x"), .snoozed(.seconds(1))] {
             #expect(try await queue.settle(zombie, how) == .refused)
@@ -40,7 +40,7 @@ import Testing
     @Test func `a late settle still counts while nobody else has the job`() async throws {
         let queue = try await TestQueue()
         try await queue.add("a")
-        let late = try await queue.lease().leases[0]
+        let late = try await queue.leaseOne()
         try await queue.pass(.seconds(300))
         #expect(try await queue.settle(late, .done) == .settled)
     }
@@ -49,7 +49,7 @@ import Testing
         let queue = try await TestQueue()
         try await queue.setPolicy(JobPolicy(lease: .seconds(120)))
         try await queue.add("a")
-        let lease = try await queue.lease().leases[0]
+        let lease = try await queue.leaseOne()
         #expect(lease.duration == .seconds(120))
         for _ in 0..<5 {
             try await queue.pass(.seconds(100))
@@ -137,7 +137,7 @@ import Testing
     @Test func `a clock that goes back takes nobody's job away and loses none`() async throws {
         let queue = try await TestQueue()
         try await queue.add("a")
-        let lease = try await queue.lease().leases[0]
+        let lease = try await queue.leaseOne()
         try await queue.setClock(TestQueue.start.addingTimeInterval(-3600), workersWereThere: false)
         #expect(try await queue.leasedIDs() == [])
         #expect(try await queue.jobs.extend([(lease.id, lease.fence)], on: queue.name) == [])

@@ -23,12 +23,12 @@ import Testing
         let queue = try await TestQueue()
         try await queue.add("a")
         #expect(try await queue.add("a") == .duplicate("a"))
-        let lease = try await queue.lease().leases[0]
+        let lease = try await queue.leaseOne()
         #expect(try await queue.add("a") == .duplicate("a"))
         _ = try await queue.settle(lease, .snoozed(.seconds(5)))
         #expect(try await queue.add("a") == .duplicate("a"))
         try await queue.pass(.seconds(5))
-        let again = try await queue.lease().leases[0]
+        let again = try await queue.leaseOne()
         _ = try await queue.settle(again, .dead(reason: "why"))
         #expect(try await queue.add("a") == .duplicate("a"))
         #expect(try await queue.leasedIDs() == [])
@@ -99,7 +99,7 @@ import Testing
         #expect(try await queue.add("c") == .enqueued("c"))
         #expect(try await queue.add("a") == .duplicate("a"))
         await #expect(throws: JobsError.full("q")) { try await queue.add("d") }
-        let lease = try await queue.lease(1).leases[0]
+        let lease = try await queue.leaseOne(1)
         _ = try await queue.settle(lease, .done)
         #expect(try await queue.add("d") == .enqueued("d"))
     }
@@ -147,7 +147,7 @@ import Testing
         _ = try await queue.settle(leases[0], .retry(error: "x", after: .seconds(1)))
         #expect(try await queue.add("b") { $0.uniqueKey = "k" } == .duplicate("a"))
         try await queue.pass(.seconds(1))
-        _ = try await queue.settle(try await queue.lease().leases[0], how)
+        _ = try await queue.settle(try await queue.leaseOne(), how)
         #expect(try await queue.add("b") { $0.uniqueKey = "k" } == .enqueued("b"))
     }
 
@@ -158,7 +158,7 @@ import Testing
             $0.uniqueness = .within(.seconds(3600))
         }
         try await queue.add("a", change: window)
-        _ = try await queue.settle(try await queue.lease().leases[0], .done)
+        _ = try await queue.settle(try await queue.leaseOne(), .done)
         #expect(try await queue.add("b", change: window) == .duplicate("a"))
         let left = try await queue.redis.client.call(["PTTL", .text(queue.key("u:k"))]).int ?? 0
         #expect((3_590_000...3_600_000).contains(left))

@@ -45,7 +45,7 @@ import Testing
         let queue = try await TestQueue()
         try await queue.setPolicy(JobPolicy(holdsGroup: false))
         for id in ["a1", "a2", "a3"] { try await queue.add(JobID(id)) { $0.group = "a" } }
-        let first = try await queue.lease().leases[0]
+        let first = try await queue.leaseOne()
         _ = try await queue.settle(first, .retry(error: "x", after: .seconds(5)))
         let second = try await queue.lease().leases
         #expect(second.map(\.id) == ["a2"])
@@ -67,7 +67,7 @@ import Testing
         let queue = try await TestQueue()
         try await queue.add("a1", at: .after(.seconds(10))) { $0.group = "a" }
         try await queue.add("a2") { $0.group = "a" }
-        let lease = try await queue.lease().leases[0]
+        let lease = try await queue.leaseOne()
         #expect(lease.id == "a2")
         try await queue.pass(.seconds(10))
         #expect(try await queue.leasedIDs() == [])
@@ -97,7 +97,7 @@ import Testing
             $0.group = "a"
             $0.priority = .high
         }
-        let lease = try await queue.lease(1).leases[0]
+        let lease = try await queue.leaseOne(1)
         try await queue.add("n")
         _ = try await queue.settle(lease, .done)
         #expect(try await queue.leasedIDs(1) == ["a2"])

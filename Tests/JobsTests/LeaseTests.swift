@@ -10,7 +10,7 @@ import Testing
             $0.uniqueKey = "k"
             $0.group = "g"
         }
-        let lease = try await queue.lease().leases[0]
+        let lease = try await queue.leaseOne()
         #expect(try await queue.settle(lease, .done) == .settled)
         #expect(try await queue.keysLeft() == [])
         #expect(try await queue.count("bytes") == 0)
@@ -20,13 +20,13 @@ import Testing
     @Test func `settling twice changes nothing the second time`() async throws {
         let queue = try await TestQueue()
         try await queue.add("a")
-        let lease = try await queue.lease().leases[0]
+        let lease = try await queue.leaseOne()
         #expect(try await queue.settle(lease, .retry(error: "x")) == .settled)
         #expect(try await queue.settle(lease, .retry(error: "x")) == .refused)
         #expect(try await queue.settle(lease, .done) == .refused)
         let twice = [Settlement(lease, .done), Settlement(lease, .done)]
         try await queue.pass(.seconds(60))
-        let again = try await queue.lease().leases[0]
+        let again = try await queue.leaseOne()
         #expect(again.attempt == 2)
         #expect(try await queue.jobs.settle(twice, on: queue.name) == [.refused, .refused])
         #expect(
@@ -39,7 +39,7 @@ import Testing
     @Test func `a settle without the fence is refused`() async throws {
         let queue = try await TestQueue()
         try await queue.add("a")
-        let lease = try await queue.lease().leases[0]
+        let lease = try await queue.leaseOne()
         for fence in ["", "somebody", lease.fence + "0"] {
             let forged = Settlement(id: lease.id, fence: fence, .done)
             #expect(try await queue.jobs.settle([forged], on: queue.name) == [.refused])
@@ -66,7 +66,7 @@ import Testing
     @Test func `a released job is the next to run`() async throws {
         let queue = try await TestQueue()
         for id in ["a", "b"] { try await queue.add(JobID(id)) }
-        let lease = try await queue.lease(1).leases[0]
+        let lease = try await queue.leaseOne(1)
         _ = try await queue.settle(lease, .released)
         #expect(try await queue.leasedIDs() == ["a", "b"])
     }
@@ -87,7 +87,7 @@ import Testing
             #expect((nominal * 0.9 - 1...nominal * 1.1).contains(wait))
             try await queue.setClock(due)
         }
-        let last = try await queue.lease().leases[0]
+        let last = try await queue.leaseOne()
         #expect(try await queue.settle(last, .retry(error: "no luck")) == .exhausted)
         let dead = try await queue.jobs.dead(on: queue.name).letters
         #expect(dead.map(\.reason) == ["exhausted: no luck"])
@@ -99,11 +99,11 @@ import Testing
         let days = Backoff.table([.seconds(3 * 86_400), .seconds(7 * 86_400)])
         try await queue.setPolicy(JobPolicy(attempts: 4, backoff: days))
         try await queue.add("a")
-        _ = try await queue.settle(try await queue.lease().leases[0], .retry(error: "declined"))
+        _ = try await queue.settle(try await queue.leaseOne(), .retry(error: "declined"))
         try await queue.pass(.seconds(3 * 86_400 - 1))
         #expect(try await queue.leasedIDs() == [])
         try await queue.pass(.seconds(1))
-        let second = try await queue.lease().leases[0]
+        let second = try await queue.leaseOne()
         // Settled an hour late: still day 7 from the first failure.
         try await queue.pass(.seconds(3600))
         _ = try await queue.jobs.extend([(second.id, second.fence)], on: queue.name)

@@ -8,7 +8,7 @@ import Testing
     @Test func `a paused queue takes jobs and gives none, what runs goes on`() async throws {
         let queue = try await TestQueue()
         try await queue.add("a")
-        let lease = try await queue.lease().leases[0]
+        let lease = try await queue.leaseOne()
         #expect(try await queue.jobs.pause(queue.name))
         #expect(try await !queue.jobs.pause(queue.name))
         #expect(try await queue.add("b") == .enqueued("b"))
@@ -52,8 +52,8 @@ import Testing
     @Test func `a replayed job takes its place in its group`() async throws {
         let queue = try await TestQueue()
         for id in ["a1", "a2"] { try await queue.add(JobID(id)) { $0.group = "a" } }
-        _ = try await queue.settle(try await queue.lease().leases[0], .dead(reason: "x"))
-        let second = try await queue.lease().leases[0]
+        _ = try await queue.settle(try await queue.leaseOne(), .dead(reason: "x"))
+        let second = try await queue.leaseOne()
         #expect(try await queue.jobs.replay(["a1"], on: queue.name) == [.replayed])
         #expect(try await queue.leasedIDs() == [])
         _ = try await queue.settle(second, .done)
@@ -71,7 +71,7 @@ import Testing
         try await queue.add("due", at: .after(.seconds(5)), change: grouped)
         try await queue.add("ready") { $0.priority = .low }
         try await queue.add("unknown", "t.new")
-        let lease = try await queue.lease(1).leases[0]
+        let lease = try await queue.leaseOne(1)
         _ = try await queue.leasedIDs(1)  // `unknown` is parked on the way to `ready`
         _ = try await queue.jobs.recover(on: queue.name)
         let places = ["running", "grouped", "due", "ready", "unknown", "nobody"]
@@ -89,7 +89,7 @@ import Testing
         let queue = try await TestQueue()
         for id in ["a1", "a2", "a3"] { try await queue.add(JobID(id)) { $0.group = "a" } }
         #expect(try await queue.jobs.cancel("a1", on: queue.name) == .waiting)
-        let lease = try await queue.lease().leases[0]
+        let lease = try await queue.leaseOne()
         #expect(lease.id == "a2")
         _ = try await queue.settle(lease, .retry(error: "x", after: .seconds(5)))
         #expect(try await queue.jobs.cancel("a2", on: queue.name) == .due)
@@ -104,7 +104,7 @@ import Testing
         #expect(record.place == .due)
         #expect(record.at == TestQueue.start.addingTimeInterval(5))
         try await queue.pass(.seconds(5))
-        let lease = try await queue.lease().leases[0]
+        let lease = try await queue.leaseOne()
         record = try #require(try await queue.jobs.show("a", on: queue.name))
         #expect(record.place == .running)
         #expect(record.attempt == 1)
@@ -112,7 +112,7 @@ import Testing
         record = try #require(try await queue.jobs.show("a", on: queue.name))
         #expect(record.place == .due)
         #expect(record.lastError == "no luck")
-        _ = try await queue.settle(try await queue.lease().leases[0], .dead(reason: "enough"))
+        _ = try await queue.settle(try await queue.leaseOne(), .dead(reason: "enough"))
         record = try #require(try await queue.jobs.show("a", on: queue.name))
         #expect(record.place == .dead)
         #expect(record.reason == "enough")
@@ -173,8 +173,8 @@ import Testing
         #expect(held?.isOperators == true)
 
         try await queue.add("a")
-        _ = try await queue.settle(try await queue.lease().leases[0], .retry(error: "x"))
-        let last = try await queue.lease().leases[0]
+        _ = try await queue.settle(try await queue.leaseOne(), .retry(error: "x"))
+        let last = try await queue.leaseOne()
         #expect(try await queue.settle(last, .retry(error: "x")) == .exhausted)
 
         let before = try await queue.lease().epoch

@@ -44,6 +44,23 @@ import Testing
         #expect(leases[0].id == JobID("cron:minute:\((TestQueue.start + 60).milliseconds)"))
     }
 
+    @Test func `who comes late does not fire again, even when the job is done already`() async throws {
+        let queue = try await TestQueue()
+        let entry = Schedule.every(.seconds(60), Note(number: 1), name: "n")
+        _ = try await queue.jobs.register(policies: [], schedule: [entry], on: queue.name)
+        try await queue.pass(.seconds(60))
+        let expected = try await queue.now
+        func fire() async throws -> FireResult {
+            try await queue.jobs.fire("n", expected: expected, next: expected + 60, enqueues: true, on: queue.name)
+        }
+        #expect(try await fire() == .fired)
+        let lease = try await queue.leaseOne(kinds: [KnownKind("t.note")])
+        _ = try await queue.settle(lease, .done)
+        #expect(try await fire() == .lost)
+        #expect(try await queue.count("enqueued") == 1)
+        #expect(try await queue.jobs.schedule(of: queue.name).map(\.nextFire) == [expected + 60])
+    }
+
     @Test func `a fire passes while the last job is not settled`() async throws {
         let queue = try await TestQueue()
         let entry = Schedule.every(.seconds(60), Note(number: 1), name: "n")
@@ -54,7 +71,7 @@ import Testing
         try await look()
         try await queue.pass(.seconds(60))
         try await look()
-        let lease = try await queue.lease(kinds: [KnownKind("t.note")]).leases[0]
+        let lease = try await queue.leaseOne(kinds: [KnownKind("t.note")])
         try await queue.pass(.seconds(60))
         try await look()
         _ = try await queue.settle(lease, .done)
@@ -73,7 +90,7 @@ import Testing
         for _ in 0..<3 {
             try await queue.pass(.seconds(60))
             #expect(try await queue.jobs.fireDueEntries(on: queue.name).fired == ["t.note"])
-            let lease = try await queue.lease(kinds: [KnownKind("t.note")]).leases[0]
+            let lease = try await queue.leaseOne(kinds: [KnownKind("t.note")])
             _ = try await queue.settle(lease, .dead(reason: "x"))
         }
     }

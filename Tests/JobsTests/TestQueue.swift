@@ -2,6 +2,7 @@ import Foundation
 import Jobs
 import Redis
 import TestKit
+import Testing
 
 /// One queue of the shared Redis, with a clock of its own that only tests move.
 struct TestQueue: Sendable {
@@ -58,6 +59,11 @@ struct TestQueue: Sendable {
         -> LeasedJobs
     {
         try await jobs.lease(LeaseRequest(fence: fence, count: count, kinds: kinds), from: name)
+    }
+
+    /// The first that a lease brings.
+    func leaseOne(_ count: Int = 10, kinds: [KnownKind] = [KnownKind("t.work")]) async throws -> Lease {
+        try #require(try await lease(count, kinds: kinds).leases.first)
     }
 
     /// The ids that a lease brings.

@@ -151,9 +151,11 @@ func withWorker<Dependencies: Sendable>(
     @Test func `a drain lets jobs end and leases nothing more`() async throws {
         let queue = try await TestQueue(clock: false)
         for number in 0..<10 { try await queue.jobs.enqueue(Note(number: number, act: .waitForDoor)) }
-        try await withWorker(worker(queue)) { stop in
-            try await eventually { diary.all.count == 4 }
+        let worker = worker(queue)
+        try await withWorker(worker) { stop in
+            try await eventually { diary.all.count == 4 && worker.health.isReady }
             await stop()
+            try await eventually { !worker.health.isReady }
             diary.open()
         }
         let stats = try await queue.jobs.stats(of: queue.name)
@@ -207,7 +209,7 @@ func withWorker<Dependencies: Sendable>(
 
     @Test func `a running job that an operator cancels is told so`() async throws {
         let queue = try await TestQueue(clock: false)
-        try await queue.jobs.setPolicy(JobPolicy(lease: .milliseconds(150)), of: "t.note", on: queue.name)
+        try await queue.jobs.setPolicy(JobPolicy(lease: .milliseconds(1500)), of: "t.note", on: queue.name)
         try await queue.jobs.enqueue(Note(number: 1, act: .waitForDoor), id: "a")
         try await queue.jobs.enqueue(Note(number: 2))
         try await withWorker(worker(queue, concurrency: 1)) { _ in
@@ -221,7 +223,7 @@ func withWorker<Dependencies: Sendable>(
 
     @Test func `heartbeats keep a job that runs longer than its lease`() async throws {
         let queue = try await TestQueue(clock: false)
-        try await queue.jobs.setPolicy(JobPolicy(lease: .milliseconds(300)), of: "t.note", on: queue.name)
+        try await queue.jobs.setPolicy(JobPolicy(lease: .milliseconds(1200)), of: "t.note", on: queue.name)
         try await queue.jobs.enqueue(Note(number: 1, act: .waitForDoor), id: "a")
         try await withWorker(worker(queue, concurrency: 1)) { _ in
             try await eventually { diary.all.count == 1 }
@@ -267,5 +269,37 @@ func withWorker<Dependencies: Sendable>(
         try await withWorker(worker(queue, schedule: entries)) { _ in
             try await eventually { diary.numbers.count(where: { $0 == 1 }) >= 3 }
         }
+    }
+
+    @Test func `kinds of two queues are run by one worker`() async throws {
+        let queue = try await TestQueue(clock: false)
+        let diary = Diary()
+        try await queue.jobs.enqueue(Note(number: 1))
+        try await queue.jobs.enqueue(Elsewhere(number: 2))
+        let worker = Worker(diary, queue: queue.jobs, runs: [Note.self, Elsewhere.self], logger: .silent)
+        try await withWorker(worker) { _ in
+            try await eventually { Set(diary.numbers) == [1, 2] }
+        }
+    }
+
+    @Test func `an entry that is a mistake stops the worker before it begins`() async throws {
+        let queue = try await TestQueue(clock: false)
+        let entry = Schedule.hourly(Elsewhere(number: 1, key: String(repeating: "k", count: 300)))
+        let worker = Worker(diary, queue: queue.jobs, runs: [Note.self], schedule: [entry], logger: .silent)
+        await #expect(throws: JobsError.malformed("unique key of more than 255 bytes")) { try await worker.run() }
+    }
+}
+
+struct Elsewhere: Job {
+    var number: Int
+    var key: String?
+
+    static let kind: JobKind = "t2.note"
+    static let queue: QueueName = "q2"
+    var uniqueKey: String? { key }
+
+    func run(_ diary: Diary, _ context: JobContext) async throws -> JobOutcome {
+        diary.write(number, context.attempt)
+        return .done
     }
 }
