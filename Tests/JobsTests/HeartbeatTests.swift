@@ -8,7 +8,7 @@ import Testing
 struct Block: Job {
     static let kind: JobKind = "t.block"
     static let queue: QueueName = "q"
-    static let policy = JobPolicy(lease: .milliseconds(800))
+    static let policy = JobPolicy(lease: .milliseconds(600))
 
     func run(_ diary: Diary, _ context: JobContext) async throws -> JobOutcome {
         diary.write(0, context.attempt)
@@ -17,14 +17,14 @@ struct Block: Job {
     }
 
     // Because this is the very thing that a job should not do.
-    private static func block() { usleep(1_600_000) }
+    private static func block() { usleep(1_500_000) }
 }
 
 @Suite struct `Heartbeats` {
     @Test func `they go on while jobs block every thread`() async throws {
         let queue = try await TestQueue(clock: false)
         let diary = Diary()
-        let count = ProcessInfo.processInfo.activeProcessorCount * 2
+        let count = ProcessInfo.processInfo.activeProcessorCount
         for _ in 0..<count { try await queue.jobs.enqueue(Block()) }
         var options = Worker<Diary>.Options()
         options.beat = .milliseconds(20)
