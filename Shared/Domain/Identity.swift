@@ -55,19 +55,23 @@ extension BuyerReading {
     }
 }
 
-extension Order {
+extension Collection<BuyerReading> {
     /// The provider's customer, by the sale if it said so, else by the earliest event that did.
     ///
     /// The first word stands: when the provider merges customers, the id on later events changes, the order's does not.
     /// Source: rule G4.
     package var customer: String? {
-        buyers.values
-            .filter { $0.customer != nil }
+        filter { $0.customer != nil }
             .min { left, right in
                 if left.isFromSale != right.isFromSale { return left.isFromSale }
                 return (left.firstSeenAt, left.spelling) < (right.firstSeenAt, right.spelling)
             }?
             .customer
+    }
+
+    /// The address that the provider knows now.
+    package var newestEmail: EmailAddress? {
+        filter { $0.email != nil }.max { ($0.lastSeenAt, $0.spelling) < ($1.lastSeenAt, $1.spelling) }?.email
     }
 }
 
@@ -79,10 +83,6 @@ extension Member {
 
     /// Whether the address stays whatever orders say. Source: rule G4.
     package func isSettled(at now: Date) -> Bool {
-        switch origin {
-        case .laterEvent: false
-        case .sale: now.timeIntervalSince(createdAt) >= Self.settlingTime
-        case .byOperator: true
-        }
+        origin == .byOperator || now.timeIntervalSince(createdAt) >= Self.settlingTime
     }
 }

@@ -55,16 +55,18 @@ extension JobQueue {
         return epoch
     }
 
-    /// Fires what is due, and answers how long until there is something to do again.
+    /// Fires what is due, and answers how long until there is something to do again, and the epoch.
     ///
     /// Any number of workers may do this at a time. A fire missed by more than a minute is late: `catchUp` decides.
-    package func fireDueEntries(on queue: QueueName) async throws(JobsError) -> (fired: [String], wait: Duration) {
+    package func fireDueEntries(on queue: QueueName) async throws(JobsError) -> (
+        fired: [String], wait: Duration, epoch: String?
+    ) {
         let answer = try await evaluate(Scripts.tick, on: queue)
-        guard let values = answer.array, values.count >= 2, let now = values[0].int, let wait = values[1].int else {
+        guard let values = answer.array, values.count >= 3, let now = values[0].int, let wait = values[1].int else {
             throw .unexpectedAnswer("tick")
         }
         var fired: [String] = []
-        for case let .array(fields) in values.dropFirst(2) {
+        for case let .array(fields) in values.dropFirst(3) {
             guard fields.count == 4, let name = fields[0].string, let expected = fields[1].int,
                 let spec = ScheduleSpec(text: fields[2].string ?? ""),
                 let next = spec.timing?.next(after: Date(milliseconds: now))
@@ -76,7 +78,8 @@ extension JobQueue {
                 fired.append(name)
             }
         }
-        return (fired, .milliseconds(wait))
+        let epoch = values[2].string ?? ""
+        return (fired, .milliseconds(wait), epoch.isEmpty ? nil : epoch)
     }
 
     /// Moves an entry on from the fire time that the caller saw, and enqueues its job if nobody else did.

@@ -10,8 +10,7 @@ extension Lane {
     func beat(_ heart: JobQueue) async {
         var recoverAt = ContinuousClock.now
         while !Task.isCancelled {
-            // Because a cancelled sleep ends the loop.
-            try? await Task.sleep(for: options.beat)
+            await HeartbeatThread.shared.sleep(for: options.beat)
             let now = ContinuousClock.now
             let (due, isBusy) = slots.withLock { slots in
                 cancelOverdue(&slots, now)
@@ -67,7 +66,8 @@ extension Lane {
         while !Task.isCancelled, slots.withLock({ $0.phase }) == .open {
             var pause: Duration
             do {
-                let (fired, wait) = try await queue.fireDueEntries(on: name)
+                let (fired, wait, epoch) = try await queue.fireDueEntries(on: name)
+                if slots.withLock({ $0.epoch != nil && $0.heard(epoch) }) { bell.ring() }
                 pauses.reset()
                 pause = max(.milliseconds(10), min(wait, .seconds(1)))
                 for entry in fired { logger.info("fired", metadata: ["entry": "\(entry)"]) }
@@ -77,6 +77,17 @@ extension Lane {
             }
             // Because a cancelled sleep ends the loop.
             try? await Task.sleep(for: pause)
+        }
+    }
+
+    /// Leases nothing more and cancels what runs.
+    func stop() {
+        drain()
+        cancelRest()
+        Task { [weak self, options] in
+            // Because nobody cancels this.
+            try? await Task.sleep(for: options.drainGrace)
+            self?.abandonRest()
         }
     }
 

@@ -49,7 +49,7 @@ final class Lane<Dependencies: Sendable>: Sendable {
         logger[metadataKey: "queue"] = "\(name)"
         self.logger = logger
         metrics = JobMetrics(name)
-        slots = Mutex(LaneSlots(concurrency: concurrency))
+        slots = Mutex(LaneSlots(concurrency: runners.isEmpty ? 0 : concurrency))
         kinds = runners.map { KnownKind($0.kind, payloadVersion: $0.payloadVersion) }
         (wakes, wakeMe) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
         health.expect(name)
@@ -59,7 +59,7 @@ final class Lane<Dependencies: Sendable>: Sendable {
     func run(heart: JobQueue) async {
         let helpers = [
             Task { await listenForWork() },
-            Task { await beat(heart) },
+            Task(executorPreference: HeartbeatThread.shared) { [self] in await beat(heart) },
             Task { await fireEntries() },
         ]
         // Because what has ended must still be settled when the process is told to stop at once.
@@ -76,25 +76,26 @@ final class Lane<Dependencies: Sendable>: Sendable {
         var fences = 0
         /// Leases whose answer never came.
         var unheard: [String] = []
-        var epoch: String?
 
         while true {
             switch slots.withLock({ $0.turn() }) {
-            case .end: return
+            case .end:
+                // Because the leases expire if this fails, and nobody is left to try again.
+                for fence in unheard { _ = try? await queue.abandon(fence: fence, on: name) }
+                return
             case .wait: await bell.wait()
             case .work(let ended, let count):
                 fences += 1
                 let fence = "\(workerID).\(fences)"
                 do {
-                    if epoch == nil, count > 0 { epoch = try await register() }
+                    try await registerIfNeeded()
                     while let lost = unheard.last {
                         try await queue.abandon(fence: lost, on: name)
                         unheard.removeLast()
                     }
-                    let leased = try await settle(ended, thenLease: count, fence)
+                    try await settle(ended, thenLease: count, fence)
                     pauses.reset()
                     if health.succeeded(name, at: now()) { logger.info("the queue answers") }
-                    if let leased, leased.epoch != epoch { epoch = nil }
                 } catch {
                     slots.withLock { slots in
                         slots.ended.insert(contentsOf: ended.map { $0.sentAgain(after: error) }, at: 0)
@@ -115,29 +116,28 @@ final class Lane<Dependencies: Sendable>: Sendable {
         _ ended: [LaneSlots.Ended],
         thenLease count: Int,
         _ fence: String
-    ) async throws(JobsError) -> LeasedJobs? {
+    ) async throws(JobsError) {
         let settlements = ended.map(\.settlement)
         guard count > 0 else {
             record(ended, try await queue.settle(settlements, on: name))
-            return nil
+            return
         }
         let request = LeaseRequest(fence: fence, count: count, kinds: kinds)
         guard !ended.isEmpty else {
-            let leased = try await queue.lease(request, from: name)
-            start(leased)
-            return leased
+            start(try await queue.lease(request, from: name))
+            return
         }
         let (answers, leased) = try await queue.settle(settlements, thenLease: request, on: name)
         record(ended, answers)
         start(leased)
-        return leased
     }
 
-    private func register() async throws(JobsError) -> String {
+    private func registerIfNeeded() async throws(JobsError) {
+        guard slots.withLock({ $0.phase == .open && $0.epoch == nil }) else { return }
         let policies = runners.values.map { ($0.kind, $0.policy) }
         let epoch = try await queue.register(policies: policies, schedule: schedule, on: name)
+        slots.withLock { $0.epoch = epoch }
         logger.info("registered", metadata: ["kinds": "\(policies.count)", "entries": "\(schedule.count)"])
-        return epoch
     }
 
     private func start(_ leased: LeasedJobs) {
@@ -153,6 +153,7 @@ final class Lane<Dependencies: Sendable>: Sendable {
             }
             slots.ended += leased.undecodable.map { LaneSlots.Ended(settlement: $0, kind: "undecodable") }
             slots.mayHaveMore = leased.wait <= .zero
+            _ = slots.heard(leased.epoch)
             return (slots.running.count, !slots.mayHaveMore)
         }
         metrics.running(running)

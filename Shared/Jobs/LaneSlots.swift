@@ -32,6 +32,8 @@ struct LaneSlots {
 
     let concurrency: Int
     var phase = Phase.open
+    /// What the queue said when the worker registered; nil until then, and again when the queue says another.
+    var epoch: String?
     var mayHaveMore = true
     var running: [Int: Running] = [:]
     var ended: [Ended] = []
@@ -50,7 +52,8 @@ struct LaneSlots {
             return ended.isEmpty ? .end : .work(ended: takeEnded(), count: 0)
         }
         let free = phase == .open && mayHaveMore ? min(500, concurrency - running.count) : 0
-        if !ended.isEmpty || free > 0 { return .work(ended: takeEnded(), count: max(0, free)) }
+        let mustRegister = phase == .open && epoch == nil
+        if !ended.isEmpty || free > 0 || mustRegister { return .work(ended: takeEnded(), count: max(0, free)) }
         return phase == .draining && running.isEmpty ? .end : .wait
     }
 
@@ -69,6 +72,13 @@ struct LaneSlots {
             beatAt: now + lease.duration / 3,
             ownedUntil: now + lease.duration
         )
+    }
+
+    /// True when the worker must register again: Redis came back empty, or an operator wants the code's policies back.
+    mutating func heard(_ epoch: String?) -> Bool {
+        guard epoch != self.epoch else { return false }
+        self.epoch = nil
+        return true
     }
 
     /// The first reason counts.

@@ -65,17 +65,21 @@ package struct Worker<Dependencies: Sendable>: Service {
         }
     }
 
-    /// Returns when it has drained after a graceful shutdown, or was cancelled.
+    /// Returns when it has drained after a graceful shutdown. Cancelled, it cancels its jobs and returns soon.
     package func run() async throws {
         let heart = RedisClient(heartConfiguration, logger: logger)
-        await withTaskCancellationOrGracefulShutdownHandler {
-            await withTaskGroup(of: Void.self) { group in
-                for lane in lanes {
-                    group.addTask { await lane.run(heart: queue.over(heart)) }
+        await withTaskCancellationHandler {
+            await withGracefulShutdownHandler {
+                await withTaskGroup(of: Void.self) { group in
+                    for lane in lanes {
+                        group.addTask { await lane.run(heart: queue.over(heart)) }
+                    }
                 }
+            } onGracefulShutdown: {
+                for lane in lanes { lane.drain() }
             }
-        } onCancelOrGracefulShutdown: {
-            for lane in lanes { lane.drain() }
+        } onCancel: {
+            for lane in lanes { lane.stop() }
         }
         await heart.close()
     }

@@ -1,0 +1,20 @@
+package import Postgres
+
+/// What the database looks like, as the steps that made it.
+package enum Schema {
+    /// Counted, forward only, never edited once merged. Throws only when this list is not in order.
+    package static var migrations: Migrations {
+        get throws(PostgresError) {
+            try Migrations([
+                step("0001_sites_and_plans", PackageResources._001_sites_and_plans_sql),
+                step("0002_members_and_orders", PackageResources._002_members_and_orders_sql),
+                step("0003_entitlements_and_leads", PackageResources._003_entitlements_and_leads_sql),
+                step("0004_events_audit_outbox", PackageResources._004_events_audit_outbox_sql),
+            ])
+        }
+    }
+
+    private static func step(_ name: String, _ sql: [UInt8]) -> Migration {
+        Migration(name: name, sql: String(decoding: sql, as: UTF8.self))
+    }
+}

@@ -1,0 +1,65 @@
+package import Domain
+package import Foundation
+package import Postgres
+
+// How the nouns are written in columns.
+
+extension Identifier: PostgresValue {
+    package static var postgresType: PostgresType { UUID.postgresType }
+    package func encode(into bytes: inout [UInt8]) throws(PostgresValueError) { uuid.encode(into: &bytes) }
+    package init(from cell: PostgresCell) throws(PostgresValueError) { self.init(try UUID(from: cell)) }
+}
+
+extension ItemKey: PostgresValue {
+    package static var postgresType: PostgresType { .text }
+    package func encode(into bytes: inout [UInt8]) throws(PostgresValueError) { try description.encode(into: &bytes) }
+
+    package init(from cell: PostgresCell) throws(PostgresValueError) {
+        guard let key = Self(try String(from: cell)) else { throw PostgresValueError("it is no item key") }
+        self = key
+    }
+}
+
+extension Slug: PostgresValue {
+    package static var postgresType: PostgresType { .text }
+    package func encode(into bytes: inout [UInt8]) throws(PostgresValueError) { try text.encode(into: &bytes) }
+
+    package init(from cell: PostgresCell) throws(PostgresValueError) {
+        guard let slug = Self(try String(from: cell)) else { throw PostgresValueError("it is no short name") }
+        self = slug
+    }
+}
+
+/// As it was spelled; the normalised form has a column of its own.
+extension EmailAddress: PostgresValue {
+    package static var postgresType: PostgresType { .text }
+    package func encode(into bytes: inout [UInt8]) throws(PostgresValueError) { try original.encode(into: &bytes) }
+
+    package init(from cell: PostgresCell) throws(PostgresValueError) {
+        guard let address = Self(try String(from: cell)) else { throw PostgresValueError("it is no address") }
+        self = address
+    }
+}
+
+extension Provider: PostgresValue {}
+extension Mode: PostgresValue {}
+extension BillingFrequency: PostgresValue {}
+extension OrderFlag: PostgresValue {}
+extension Site.Status: PostgresValue {}
+extension Member.Origin: PostgresValue {}
+extension Lead.Status: PostgresValue {}
+extension Entitlement.Status: PostgresValue {}
+extension InboundEvent.Status: PostgresValue {}
+extension InboundEvent.Source: PostgresValue {}
+extension Suspension.Kind: PostgresValue {}
+extension Message.Kind: PostgresValue {}
+
+extension Rows {
+    /// Every row as a value; `map` without losing what can go wrong.
+    func values<Value>(_ make: (Row) throws(PostgresError) -> Value) throws(PostgresError) -> [Value] {
+        var values: [Value] = []
+        values.reserveCapacity(count)
+        for row in self { values.append(try make(row)) }
+        return values
+    }
+}
