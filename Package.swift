@@ -9,6 +9,7 @@ let package = Package(
     products: [
         .executable(name: "ingress", targets: ["ingress"]),
         .executable(name: "fulfillment", targets: ["fulfillment"]),
+        .executable(name: "notifications", targets: ["notifications"]),
         .executable(name: "gatehouse", targets: ["gatehouse"]),
         .executable(name: "sandbox", targets: ["sandbox"]),
     ],
@@ -62,7 +63,7 @@ let package = Package(
         shared(
             "Boot",
             [
-                "Domain", "Jobs", "Postgres", "Redis", "Sealing", "Store", "Web",
+                "Domain", "Jobs", "Outbound", "Postgres", "Redis", "Sealing", "Store", "Web",
                 .configuration, .hummingbird, .lifecycle, .log, .metrics,
             ]
         ),
@@ -85,6 +86,22 @@ let package = Package(
             ["Domain", "Jobs", "Postgres", "Redis", "Sealing", "Store", "ThriveCart", .log, .metrics]
         ),
         main("fulfillment", in: "Fulfillment", ["Boot", "FulfillmentJobs"]),
+
+        service(
+            "Notifications",
+            "NotificationJobs",
+            [
+                "Domain", "Jobs", "Outbound", "Postgres", "Redis", "Sealing", "Store", .lifecycle, .log, .metrics,
+                .mustache,
+            ],
+            exclude: ["README.md"],
+            resources: [.embedInCode("Mail/Templates")]
+        ),
+        main(
+            "notifications",
+            in: "Notifications",
+            ["Boot", "Jobs", "NotificationJobs", "Outbound", "Postgres", "Store", "Web", .lifecycle]
+        ),
 
         service(
             "Control",
@@ -129,6 +146,13 @@ let package = Package(
         tests("Web", [.hummingbird, .httpTypes, .log, .metrics]),
         tests("Control", of: ["ControlCommands", "gatehouse"], ["Domain", "Postgres", "Redis", "Sealing", "Store"]),
         tests("Boot", ["Postgres", "Redis", "Sealing", "Web", .configuration, .log]),
+        tests(
+            "Notification",
+            of: ["NotificationJobs", "notifications"],
+            [
+                "Domain", "Jobs", "Outbound", "Postgres", "Redis", "Sealing", "Store", .log, .nio, .nioHTTP, .nioPosix,
+            ]
+        ),
         tests(
             "Journey",
             of: [],
@@ -180,13 +204,14 @@ func service(
     _ folder: String,
     _ name: String,
     _ dependencies: [Target.Dependency],
+    exclude: [String] = [],
     resources: [Resource] = []
 ) -> Target {
     .target(
         name: name,
         dependencies: dependencies,
         path: "Services/\(folder)",
-        exclude: ["Main.swift"],
+        exclude: ["Main.swift"] + exclude,
         resources: resources,
         swiftSettings: .strict
     )
