@@ -75,10 +75,10 @@ let package = Package(
             "IngressRoutes",
             [
                 "Domain", "FulfillmentJobs", "Jobs", "Redis", "Sealing", "ThriveCart", "Web", .hummingbird, .httpTypes,
-                .nio, .log, .metrics,
+                .lifecycle, .nio, .log, .metrics,
             ]
         ),
-        main("ingress", in: "Ingress", ["Boot", "IngressRoutes"]),
+        main("ingress", in: "Ingress", ["Boot", "IngressRoutes", "Jobs"]),
 
         service(
             "Fulfillment",
@@ -107,11 +107,15 @@ let package = Package(
             "Control",
             "ControlCommands",
             [
-                "Boot", "Domain", "Jobs", "Postgres", "Redis", "Sealing", "Store", "ThriveCart", .arguments,
-                .asyncHTTPClient, .log,
+                "Domain", "FulfillmentJobs", "Jobs", "Postgres", "Redis", "Sealing", "Store", "ThriveCart", .arguments,
+                .asyncHTTPClient, .log, .nio, .nioHTTP1,
             ]
         ),
-        main("gatehouse", in: "Control", ["ControlCommands", .arguments]),
+        main(
+            "gatehouse",
+            in: "Control",
+            ["Boot", "ControlCommands", "Postgres", "Redis", "Sealing", .configuration, .log]
+        ),
 
         service(
             "Sandbox",
@@ -144,7 +148,19 @@ let package = Package(
         tests("Store", ["Domain", "Postgres"]),
         tests("ThriveCart", ["Domain"]),
         tests("Web", [.hummingbird, .httpTypes, .log, .metrics]),
-        tests("Control", of: ["ControlCommands", "gatehouse"], ["Domain", "Postgres", "Redis", "Sealing", "Store"]),
+        tests(
+            "Ingress",
+            of: ["IngressRoutes"],
+            ["Domain", "FulfillmentJobs", "Jobs", "Redis", "Sealing", "ThriveCart", "Web", "ingress", .hummingbird, .lifecycle, .log]
+        ),
+        tests(
+            "Control",
+            of: ["ControlCommands", "gatehouse"],
+            [
+                "Domain", "FulfillmentJobs", "IngressRoutes", "Jobs", "Postgres", "Redis", "Sealing", "Store", "ThriveCart",
+                "Web", .hummingbird, .lifecycle, .log,
+            ]
+        ),
         tests("Boot", ["Postgres", "Redis", "Sealing", "Web", .configuration, .log]),
         tests(
             "Notification",

@@ -14,12 +14,17 @@ package struct Gatehouse: AsyncParsableCommand {
 
             EXAMPLE
               gatehouse migrate
-              gatehouse site create demo --name "Demo" --thrivecart-account demoshop --thrivecart-secret-file secret.txt
+              gatehouse site create demo --name Demo --thrivecart-account demoshop
               gatehouse plan create basic --name "Basic" --item product-7
               gatehouse simulate purchase --email ana@example.com --item product-7
               gatehouse access ana@example.com basic
             """,
-        subcommands: []
+        groupedSubcommands: [
+            CommandGroup(name: "Set up:", subcommands: [Migrate.self, Sites.self, Plans.self, Keys.self]),
+            CommandGroup(name: "Try:", subcommands: [Simulate.self]),
+            CommandGroup(name: "Look:", subcommands: [Access.self, Members.self, Events.self, Leads.self]),
+            CommandGroup(name: "Run:", subcommands: [Queues.self, DeadLetters.self, Schedules.self]),
+        ]
     )
 
     package init() {}

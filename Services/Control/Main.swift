@@ -1,3 +1,42 @@
+import Boot
+import Configuration
+import ControlCommands
+import Logging
+import Postgres
+import Redis
+import Sealing
+
 @main struct Process {
-    static func main() {}
+    static func main() async {
+        await Gatehouse.launch(desk)
+    }
+
+    /// Reads the settings that the command needs, all their problems at once, and says where the servers are.
+    @Sendable static func desk(for needs: Set<Need>) throws -> Desk {
+        let settings: Settings
+        do {
+            let environment = ConfigReader(provider: EnvironmentVariablesProvider())
+            settings = try Settings(from: environment, needs: Set(needs.map(\.variable)))
+        } catch {
+            throw CommandProblem.settings("\(error)")
+        }
+        // What goes wrong is told once, by the command; a log of each try would only be noise.
+        let silent = Logger(label: "gatehouse") { _ in SwiftLogNoOpLogHandler() }
+        return Desk(
+            database: needs.contains(.database) ? settings.postgres.map { PostgresPool($0, logger: silent) } : nil,
+            redis: needs.contains(.redis) ? settings.redis.map { RedisClient($0, logger: silent) } : nil,
+            sealer: settings.keys.map { Sealer($0) },
+            ingress: settings.appURL
+        )
+    }
+}
+
+extension Need {
+    fileprivate var variable: Variable {
+        switch self {
+        case .database: .databaseURL
+        case .redis: .redisURL
+        case .keys: .appKeys
+        }
+    }
 }

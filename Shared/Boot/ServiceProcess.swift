@@ -42,6 +42,7 @@ package final class ServiceProcess: Sendable {
         _ assemble: @Sendable (ServiceProcess) async throws -> [any Service]
     ) async -> Never {
         signal(SIGPIPE, SIG_IGN)  // a log that nobody reads any more must not end us
+        raiseFileLimit()
         let process: ServiceProcess
         do {
             let settings = try Settings(from: ConfigReader(provider: EnvironmentVariablesProvider()), needs: needs)
@@ -58,6 +59,14 @@ package final class ServiceProcess: Sendable {
             process.logger.critical("stopped by an error", metadata: ["error": "\(error)"])
             exit(1)
         }
+    }
+
+    /// As many open files as we are allowed: the usual 1 024 are fewer than the connections we are ready to serve.
+    private static func raiseFileLimit() {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+        limit.rlim_cur = max(limit.rlim_cur, min(limit.rlim_max, 65_536))
+        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
     }
 
     private init(_ name: String, _ settings: Settings) {
@@ -89,8 +98,11 @@ package final class ServiceProcess: Sendable {
     // MARK: What it has
 
     /// A client that ends with the process, and a readiness check for it.
-    package func redis() throws -> RedisClient {
-        guard let configuration = settings.redis else { throw SettingsError(missing: .redisURL) }
+    ///
+    /// - Parameter commandTimeout: how long a call waits for its answer, or for a connection.
+    package func redis(commandTimeout: Duration = .seconds(5)) throws -> RedisClient {
+        guard var configuration = settings.redis else { throw SettingsError(missing: .redisURL) }
+        configuration.commandTimeout = commandTimeout
         let client = RedisClient(configuration, logger: logger)
         closeAtEnd { await client.close() }
         check(.redis(client, checksDurability: settings.checksRedisDurability))

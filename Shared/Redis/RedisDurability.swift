@@ -10,14 +10,15 @@ package enum RedisDurability: Sendable, Hashable {
 
 extension RedisClient {
     /// Asks the server for its settings, for the state of its log, and whether it takes writes at all.
-    package func durability() async throws(RedisError) -> RedisDurability {
-        let answers = try await pipeline([
+    package func durability(deadline: Duration = .milliseconds(1500)) async throws(RedisError) -> RedisDurability {
+        let questions: [[RedisArgument]] = [
             ["CONFIG", "GET", "appendonly"],
             ["CONFIG", "GET", "appendfsync"],
             ["CONFIG", "GET", "maxmemory-policy"],
             ["INFO", "persistence"],
             ["INFO", "replication"],
-        ])
+        ]
+        let answers = try await pipeline(questions, deadline: deadline)
         var lacks: [String] = []
         var isHidden = false
         for (answer, wanted) in zip(

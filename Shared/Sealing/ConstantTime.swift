@@ -19,9 +19,13 @@ package enum ConstantTime {
     ///
     /// The work depends on the length of the list and of `presented` alone once the candidates are prepared.
     package static func index(of presented: [UInt8], in candidates: [Prepared]) -> Int? {
-        let wanted = HMAC<SHA256>.authenticationCode(for: presented, using: key)
+        index(of: Prepared(presented), in: candidates)
+    }
+
+    /// The same for many lists and one secret that is hashed only once.
+    package static func index(of presented: Prepared, in candidates: [Prepared]) -> Int? {
         var found: Int?
-        for (index, candidate) in candidates.enumerated() where candidate.code == wanted {
+        for (index, candidate) in candidates.enumerated() where candidate.code == presented.code {
             found = found ?? index
         }
         return found

@@ -4,13 +4,13 @@ package import Postgres
 
 /// One change of a member's access, as the audit keeps it.
 package struct AccessChange: Sendable, Hashable {
-    package var source: String
+    package var source: Cause.Source
     /// An event's name, or a word of ours such as `lapse`.
     package var action: String
     package var event: InboundEvent.ID?
-    package var plan: String?
-    package var before: String?
-    package var after: String?
+    package var plan: Slug?
+    package var before: Entitlement.Status?
+    package var after: Entitlement.Status?
     package var hadAccess: Bool?
     package var hasAccess: Bool?
     package var accessUntil: Date?
@@ -19,7 +19,7 @@ package struct AccessChange: Sendable, Hashable {
     fileprivate init(row: Row) throws(PostgresError) {
         source = try row["source"]
         action = try row["action"]
-        event = try row["event", as: UUID?.self].map { InboundEvent.ID($0) }
+        event = try row["event"]
         plan = try row["slug"]
         before = try row["before_status"]
         after = try row["after_status"]
@@ -33,12 +33,12 @@ package struct AccessChange: Sendable, Hashable {
 extension Transaction {
     /// What happened to a member's access, the latest first.
     package func accessHistory(of member: Member.ID, limit: Int) throws(PostgresError) -> [AccessChange] {
-        try changes("WHERE a.member = \(member.uuid) ORDER BY a.id DESC LIMIT \(limit)")
+        try changes("WHERE a.member = \(member) ORDER BY a.id DESC LIMIT \(limit)")
     }
 
     /// What an inbound event changed, in its order.
     package func accessChanges(by event: InboundEvent.ID) throws(PostgresError) -> [AccessChange] {
-        try changes("WHERE a.event = \(event.uuid) ORDER BY a.id")
+        try changes("WHERE a.event = \(event) ORDER BY a.id")
     }
 
     private func changes(_ condition: Query) throws(PostgresError) -> [AccessChange] {
@@ -48,8 +48,6 @@ extension Transaction {
             FROM audit a
             LEFT JOIN plans p ON p.id = a.plan
             """
-        var changes: [AccessChange] = []
-        for row in try rows("\(query) \(condition)") { changes.append(try AccessChange(row: row)) }
-        return changes
+        return try rows("\(query) \(condition)").values(AccessChange.init(row:))
     }
 }

@@ -6,7 +6,7 @@ package import Postgres
 package struct AccessSource: Sendable, Hashable {
     package var member: Member.ID
     package var plan: Plan.ID
-    package var planSlug: String
+    package var planSlug: Slug
     /// Nil for a grant by hand.
     package var bought: Purchase?
     package var grantedBy: String?
@@ -14,25 +14,21 @@ package struct AccessSource: Sendable, Hashable {
     package var since: Date
 
     package struct Purchase: Sendable, Hashable {
-        package var provider: String
-        package var mode: String
+        package var provider: Provider
+        package var mode: Mode
         package var order: String
-        package var item: String?
+        package var item: ItemKey?
         package var itemName: String?
     }
 
     fileprivate init(row: Row) throws(PostgresError) {
-        let status: String = try row["status"]
-        guard let known = Entitlement.Status(rawValue: status) else {
-            throw .decode(column: "status", reason: "it is no status of an entitlement")
-        }
-        member = Member.ID(try row["member", as: UUID.self])
-        plan = Plan.ID(try row["plan", as: UUID.self])
+        member = try row["member"]
+        plan = try row["plan"]
         planSlug = try row["slug"]
         grantedBy = try row["granted_by"]
         since = try row["created_at"]
         state = EntitlementState(
-            status: known,
+            status: try row["status"],
             hasAccess: try row["access"],
             accessUntil: try row["access_until"],
             paidThrough: try row["paid_through"],
@@ -53,7 +49,7 @@ package struct AccessSource: Sendable, Hashable {
 extension Transaction {
     /// Every source of these members, by plan and then the oldest first.
     package func accessSources(of members: [Member.ID]) throws(PostgresError) -> [AccessSource] {
-        let found = try rows(
+        return try rows(
             """
             SELECT e.member, e.plan, p.slug, e.granted_by, e.status, e.access, e.access_until, e.paid_through,
                 e.next_change_at, e.created_at, o.provider, o.mode, o.number, i.item_key, i.name AS item_name
@@ -61,12 +57,10 @@ extension Transaction {
             JOIN plans p ON p.id = e.plan
             LEFT JOIN order_items i ON i.id = e.order_item
             LEFT JOIN orders o ON o.id = i.order_id
-            WHERE e.member = ANY(\(members.map(\.uuid)))
+            WHERE e.member = ANY(\(members))
             ORDER BY p.slug, e.created_at, e.id
             """
         )
-        var sources: [AccessSource] = []
-        for row in found { sources.append(try AccessSource(row: row)) }
-        return sources
+        .values(AccessSource.init(row:))
     }
 }

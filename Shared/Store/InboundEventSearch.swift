@@ -9,6 +9,7 @@ package struct InboundEventSearch: Sendable {
     package var order: String?
     package var name: String?
     package var status: InboundEvent.Status?
+    package var deliveryKeys: [String]?
     package var since: Date?
     package var until: Date?
     /// Goes on behind this event.
@@ -21,11 +22,11 @@ package struct InboundEventSearch: Sendable {
 /// An inbound event as an operator sees one; its body is asked for apart.
 package struct FoundInboundEvent: Sendable, Hashable {
     package var id: InboundEvent.ID
-    package var provider: String
+    package var provider: Provider
     package var deliveryKey: String
     package var name: String
-    package var source: String
-    package var mode: String?
+    package var source: InboundEvent.Source
+    package var mode: Mode?
     package var order: String?
     package var email: String?
     package var occurredAt: Date?
@@ -35,12 +36,7 @@ package struct FoundInboundEvent: Sendable, Hashable {
     package var reason: String?
 
     fileprivate init(row: Row) throws(PostgresError) {
-        let status: String = try row["status"]
-        guard let known = InboundEvent.Status(rawValue: status) else {
-            throw .decode(column: "status", reason: "it is no status of an inbound event")
-        }
-        self.status = known
-        id = InboundEvent.ID(try row["id", as: UUID.self])
+        id = try row["id"]
         provider = try row["provider"]
         deliveryKey = try row["delivery_key"]
         name = try row["name"]
@@ -50,6 +46,7 @@ package struct FoundInboundEvent: Sendable, Hashable {
         email = try row["email"]
         occurredAt = try row["occurred_at"]
         receivedAt = try row["received_at"]
+        status = try row["status"]
         appliedAt = try row["applied_at"]
         reason = try row["reason"]
     }
@@ -58,16 +55,17 @@ package struct FoundInboundEvent: Sendable, Hashable {
 extension Transaction {
     /// Events that fit, the newest first.
     package func search(_ search: InboundEventSearch) throws(PostgresError) -> [FoundInboundEvent] {
-        var conditions: [Query] = ["site = \(search.site.uuid)"]
+        var conditions: [Query] = ["site = \(search.site)"]
         if let email = search.email { conditions.append("email = \(email.normalized)") }
         if let order = search.order { conditions.append("order_number = \(order)") }
         if let name = search.name { conditions.append("name = \(name)") }
-        if let status = search.status { conditions.append("status = \(status.rawValue)") }
+        if let status = search.status { conditions.append("status = \(status)") }
+        if let keys = search.deliveryKeys { conditions.append("delivery_key = ANY(\(keys))") }
         if let since = search.since { conditions.append("received_at >= \(since)") }
         if let until = search.until { conditions.append("received_at < \(until)") }
         if let after = search.after {
             conditions.append(
-                "(received_at, id) < (SELECT a.received_at, a.id FROM inbound_events a WHERE a.id = \(after.uuid))"
+                "(received_at, id) < (SELECT a.received_at, a.id FROM inbound_events a WHERE a.id = \(after))"
             )
         }
         return try foundEvents(
@@ -79,13 +77,14 @@ extension Transaction {
         )
     }
 
-    package func foundInboundEvent(_ id: InboundEvent.ID, of site: Site.ID) throws(PostgresError) -> FoundInboundEvent? {
-        try foundEvents("WHERE id = \(id.uuid) AND site = \(site.uuid)").first
+    package func foundInboundEvent(_ id: InboundEvent.ID, of site: Site.ID) throws(PostgresError) -> FoundInboundEvent?
+    {
+        try foundEvents("WHERE id = \(id) AND site = \(site)").first
     }
 
     /// The stored bytes, which never hold the secret.
     package func inboundEventBody(_ id: InboundEvent.ID) throws(PostgresError) -> [UInt8]? {
-        try rows("SELECT body FROM inbound_events WHERE id = \(id.uuid)").first?["body"]
+        try rows("SELECT body FROM inbound_events WHERE id = \(id)").first?["body"]
     }
 
     private func foundEvents(_ condition: Query) throws(PostgresError) -> [FoundInboundEvent] {
@@ -94,8 +93,6 @@ extension Transaction {
                 applied_at, status, reason
             FROM inbound_events
             """
-        var events: [FoundInboundEvent] = []
-        for row in try rows("\(query) \(condition)") { events.append(try FoundInboundEvent(row: row)) }
-        return events
+        return try rows("\(query) \(condition)").values(FoundInboundEvent.init(row:))
     }
 }

@@ -77,7 +77,7 @@ extension Transaction {
 }
 
 extension Lead {
-    fileprivate init(row: Row) throws(PostgresError) {
+    init(row: Row) throws(PostgresError) {
         self.init(
             id: try row["id"],
             site: try row["site"],

@@ -1,5 +1,4 @@
 package import Domain
-package import Foundation
 package import Postgres
 
 /// Whom an operator looks for among a site's members; what is nil matches all.
@@ -22,32 +21,10 @@ package struct MemberSearch: Sendable {
     }
 }
 
-/// A member as an operator sees one.
-package struct FoundMember: Sendable, Hashable {
-    package var id: Member.ID
-    /// As it was typed.
-    package var email: String
-    package var firstName: String?
-    package var lastName: String?
-    package var billingEmail: String?
-    package var origin: String
-    package var createdAt: Date
-
-    fileprivate init(row: Row) throws(PostgresError) {
-        id = Member.ID(try row["id", as: UUID.self])
-        email = try row["email_original"]
-        firstName = try row["first_name"]
-        lastName = try row["last_name"]
-        billingEmail = try row["billing_email"]
-        origin = try row["origin"]
-        createdAt = try row["created_at"]
-    }
-}
-
 extension Transaction {
     /// Members that fit, the newest first.
-    package func search(_ search: MemberSearch) throws(PostgresError) -> [FoundMember] {
-        var conditions: [Query] = ["m.site = \(search.site.uuid)"]
+    package func search(_ search: MemberSearch) throws(PostgresError) -> [Member] {
+        var conditions: [Query] = ["m.site = \(search.site)"]
         if let text = search.text?.trimmingBlanks().lowercased(), !text.isEmpty {
             conditions.append(
                 """
@@ -57,34 +34,22 @@ extension Transaction {
             )
         }
         if let plan = search.plan {
-            conditions.append("EXISTS (SELECT FROM entitlements e WHERE e.member = m.id AND e.plan = \(plan.uuid))")
+            conditions.append("EXISTS (SELECT FROM entitlements e WHERE e.member = m.id AND e.plan = \(plan))")
         }
         if let after = search.after {
             conditions.append(
-                "(m.created_at, m.id) < (SELECT a.created_at, a.id FROM members a WHERE a.id = \(after.uuid))"
+                "(m.created_at, m.id) < (SELECT a.created_at, a.id FROM members a WHERE a.id = \(after))"
             )
         }
-        return try found(
+        return try rows(
             """
+            SELECT m.id, m.site, m.email_original, m.first_name, m.last_name, m.billing_email, m.origin, m.created_at
+            FROM members m
             WHERE \(conditions.joined(separator: " AND "))
             ORDER BY m.created_at DESC, m.id DESC
             LIMIT \(search.limit)
             """
         )
-    }
-
-    /// The member of a site who signs in with this address.
-    package func foundMember(of site: Site.ID, email: EmailAddress) throws(PostgresError) -> FoundMember? {
-        try found("WHERE m.site = \(site.uuid) AND m.email = \(email.normalized)").first
-    }
-
-    private func found(_ condition: Query) throws(PostgresError) -> [FoundMember] {
-        let query: Query = """
-            SELECT m.id, m.email_original, m.first_name, m.last_name, m.billing_email, m.origin, m.created_at
-            FROM members m
-            """
-        var members: [FoundMember] = []
-        for row in try rows("\(query) \(condition)") { members.append(try FoundMember(row: row)) }
-        return members
+        .values(Member.init(row:))
     }
 }

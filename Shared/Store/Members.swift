@@ -74,7 +74,7 @@ extension Transaction {
 }
 
 extension Member {
-    fileprivate init(row: Row) throws(PostgresError) {
+    init(row: Row) throws(PostgresError) {
         self.init(
             id: try row["id"],
             site: try row["site"],

@@ -24,7 +24,7 @@ extension Transaction {
     }
 
     /// The order, made if nobody had heard of it, and held until the end of the transaction.
-    package func lockOrder(
+    func lockOrder(
         _ reference: OrderReference,
         of site: Site.ID,
         at now: Date
@@ -49,6 +49,25 @@ extension Transaction {
         )
         // Because orders are never deleted, the row is either ours or was there.
         guard let order = found.first else { throw .decode(column: "orders.id", reason: "the order is gone") }
+        return order
+    }
+
+    /// The order with everything that says whose it is, held until the end of the transaction.
+    ///
+    /// Customers are locked before orders, everywhere. Throws a lost race when the order got another customer between the
+    /// two: run the transaction again.
+    package func lockOrderWithCustomers(
+        _ reference: OrderReference,
+        buyer: Buyer?,
+        of site: Site.ID,
+        at now: Date
+    ) throws(PostgresError) -> StoredOrder {
+        let locked = try lockCustomers(of: reference, and: buyer?.customerID, of: site)
+        let order = try lockOrder(reference, of: site, at: now)
+        let customers = order.ledger.buyers.values.compactMap(\.customer)
+        guard customers.allSatisfy({ locked.contains(Self.lockName($0, near: reference, of: site)) }) else {
+            throw .server(PostgresError.Refusal(sqlstate: "40001", table: "order_buyers"))
+        }
         return order
     }
 

@@ -42,6 +42,18 @@ package struct MessageFacts: Sendable, Encodable {
         package var amountGross: Int64?
         package var invoice: String?
         package var paidThrough: Date?
+
+        package init(
+            item: ItemKey? = nil,
+            amountGross: Int64? = nil,
+            invoice: String? = nil,
+            paidThrough: Date? = nil
+        ) {
+            self.item = item
+            self.amountGross = amountGross
+            self.invoice = invoice
+            self.paidThrough = paidThrough
+        }
     }
 
     package struct Lead: Sendable, Encodable {

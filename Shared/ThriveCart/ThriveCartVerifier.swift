@@ -1,5 +1,5 @@
 import Domain
-import Sealing
+package import Sealing
 
 /// Whether a body comes from one seller's ThriveCart account.
 ///
@@ -28,8 +28,14 @@ package struct ThriveCartVerifier: Sendable {
 
     /// Judges a body. Takes as long for a nearly right secret as for a wrong one.
     package func verdict(on payload: ThriveCartPayload) -> Verdict {
-        guard let presented = payload.secret else { return .secretMissing }
-        guard ConstantTime.index(of: presented, in: secrets) != nil else { return .secretWrong }
+        verdict(on: payload, presenting: ConstantTime.Prepared(payload.secret ?? []))
+    }
+
+    /// The same, where one body is judged by many verifiers: `secret` is the payload's own, prepared once.
+    package func verdict(on payload: ThriveCartPayload, presenting secret: ConstantTime.Prepared) -> Verdict {
+        guard ConstantTime.index(of: secret, in: secrets) != nil else {
+            return payload.secret == nil ? .secretMissing : .secretWrong
+        }
         if let account, payload.namesAccount(otherThan: account) { return .accountWrong }
         return .accepted
     }

@@ -9,13 +9,15 @@ internal import Sealing
 /// The line has the route's template, never the path, the query, a header or a body: those hold tokens and people.
 package struct RequestLog: RouterMiddleware {
     let proxies: TrustedProxies
-    let metrics: any MetricsFactory
+    private let metrics: any MetricsFactory
+    private let inFlight: Meter
     /// Routes whose good answers are not worth a line at `info`.
     private static let quiet: Set<String> = ["/livez", "/readyz", "/metrics"]
 
     package init(proxies: TrustedProxies, metrics: any MetricsFactory) {
         self.proxies = proxies
         self.metrics = metrics
+        inFlight = Meter(label: "http_requests_in_flight", factory: metrics)
     }
 
     package func handle(
@@ -24,6 +26,8 @@ package struct RequestLog: RouterMiddleware {
         next: (Request, WebContext) async throws -> Response
     ) async throws -> Response {
         let start = ContinuousClock.now
+        inFlight.increment()
+        defer { inFlight.decrement() }
         var context = context
         identify(request, &context)
 

@@ -23,6 +23,9 @@ package struct WebServer: Sendable {
         logger: Logger,
         whenListening: @escaping @Sendable (Int) -> Void = { _ in }
     ) {
+        metrics.describe("http_requests_in_flight", "Requests whose headers have come and whose answer has not gone.")
+        metrics.describe("http_requests_total", "Requests answered, by route and status.")
+        metrics.describe("http_request_duration_seconds", "From a request's headers to its answer, by route.")
         let router = Router(context: WebContext.self)
         router.add(middleware: RequestLog(proxies: proxies, metrics: metrics))
         router.add(middleware: ErrorEnvelopes())

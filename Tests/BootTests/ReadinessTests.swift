@@ -83,7 +83,8 @@ import Web
     }
 
     @Test func `a Postgres that is away or not migrated is not ready, and says what to run`() async throws {
-        let nowhere = try PostgresConfiguration(url: "postgres://gate:secret-word@127.0.0.1:\(freePort())/house")
+        var nowhere = try PostgresConfiguration(url: "postgres://gate:secret-word@127.0.0.1:\(freePort())/house")
+        nowhere.waitTimeout = .milliseconds(200)
         let pool = PostgresPool(nowhere, logger: .silent)
         let away = await state(
             of: .postgres(pool) { pool in

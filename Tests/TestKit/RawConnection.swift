@@ -7,13 +7,15 @@ package final class RawConnection: Sendable {
     private let channel: any Channel
     private let inbox: Inbox
 
-    package static func open(port: Int) async throws -> RawConnection {
+    /// - Parameter source: the address it connects from, any of 127.0.0.0/8.
+    package static func open(port: Int, from source: String = "127.0.0.1") async throws -> RawConnection {
         let inbox = Inbox()
         let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .channelOption(.allowRemoteHalfClosure, value: true)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(inbox) }
             }
+            .bind(to: SocketAddress(ipAddress: source, port: 0))
             .connect(host: "127.0.0.1", port: port).get()
         return RawConnection(channel: channel, inbox: inbox)
     }

@@ -28,7 +28,10 @@ enum SecretSource {
 
     private static func contents(of path: String, _ option: String) throws(CommandProblem) -> String {
         guard let data = FileManager.default.contents(atPath: path) else {
-            throw .failure("can't read \(path)", fix: "\(option) with a file that this user may read, or - for standard input")
+            throw .failure(
+                "can't read \(path)",
+                fix: "\(option) with a file that this user may read, or - for standard input"
+            )
         }
         return String(decoding: data, as: UTF8.self)
     }

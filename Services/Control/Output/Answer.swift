@@ -6,12 +6,12 @@ import Foundation
 /// only ever added.
 protocol Answer: Encodable, Sendable {
     /// `.no` makes the process end with 3; anything else that went wrong is thrown instead.
-    var status: ExitStatus { get }
+    var exitStatus: ExitStatus { get }
     func show(on page: inout Page)
 }
 
 extension Answer {
-    var status: ExitStatus { .ok }
+    var exitStatus: ExitStatus { .ok }
 }
 
 /// Writes values the way every command does.

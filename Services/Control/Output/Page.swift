@@ -15,6 +15,11 @@ struct Page {
         text += style.paint(PlainText.shown(line), tone) + "\n"
     }
 
+    /// Text with line ends of its own.
+    mutating func paragraph(_ text: String, _ tone: Tone = .plain) {
+        for line in text.split(separator: "\n", omittingEmptySubsequences: false) { self.line(String(line), tone) }
+    }
+
     mutating func heading(_ title: String) {
         if !text.isEmpty { line() }
         line(title, .heading)
@@ -34,6 +39,11 @@ struct Page {
     mutating func table(_ table: Table, otherwise sentence: String) {
         guard !table.isEmpty else { return line(sentence) }
         text += table.lines(style, width: width).joined(separator: "\n") + "\n"
+    }
+
+    /// Tells how to see more, where there is more.
+    mutating func next(_ id: String?) {
+        if let id { line("There is more: --after \(id)", .faint) }
     }
 
     /// A block from outside, such as a stored body: shown as it is, less what could steer the terminal.

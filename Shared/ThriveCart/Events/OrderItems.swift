@@ -73,7 +73,7 @@ struct OrderItems {
         return SoldItem(
             key: key,
             name: named ?? ownName(of: key),
-            paidGross: paidNow.isEmpty ? onlyItemTotal : Self.sum(paidNow.map { Self.gross($0.fields) }),
+            paidGross: (paidNow.isEmpty ? nil : Self.sum(paidNow.map { Self.gross($0.fields) })) ?? onlyItemTotal,
             recurrence: recurrence(of: key, now: now, future: future),
             subscription: key.kind == .bump ? nil : subscription(key)
         )
@@ -109,7 +109,7 @@ struct OrderItems {
 
     private func subscription(_ key: ItemKey) -> String? { root["subscription_ids"]?[key.description]?.identifier }
 
-    /// An order with one item and no charges was paid for that item.
+    /// An order with one item was paid for that item, if its charges don't say more.
     private var onlyItemTotal: Int64? { keys.count == 1 ? Self.total(of: root) : nil }
 
     // MARK: Amounts

@@ -174,17 +174,30 @@ private struct ThriveCartEvent {
         var number = fields?["id"]?.identifier
         if number == nil, let named { number = fields?["\(named)_id"]?.identifier }
         switch (named, number) {
-        case (nil, nil): return .onlyItem
+        case (nil, nil): return namedByKind(in: fields) ?? .onlyItem
         case (let kind?, let number?): return ItemKey(kind: kind, number: number).map { .exact($0) }
         default: return nil
         }
     }
 
-    /// The invoice of one renewal ends in `-n`; without that it is the order's, which all renewals share.
+    /// `upsell_id` and its like, the keys by which Event Subscriptions are filtered.
+    private func namedByKind(in fields: PayloadNode?) -> ItemReference? {
+        let keys = [ItemKey.Kind.bump, .upsell, .downsell].compactMap { kind in
+            fields?["\(kind.rawValue)_id"]?.identifier.flatMap { ItemKey(kind: kind.rawValue, number: $0) }
+        }
+        return keys.count == 1 ? .exact(keys[0]) : nil
+    }
+
+    /// The invoice of one renewal is the order's and `-n`; the order's alone is the same for all of them.
     private var paymentInvoice: String? {
-        [root["invoice_id"], root["subscription", "invoice_str"]].lazy
+        let ofOrder = [root["order", "invoice_id"], root["subscription", "invoice_id"]].map { $0?.identifier }
+        return [root["invoice_id"], root["subscription", "invoice_str"]].lazy
             .compactMap { $0?.identifier }
-            .first { $0.contains("-") }
+            .first { invoice in
+                guard !ofOrder.contains(invoice), let dash = invoice.lastIndex(of: "-") else { return false }
+                let number = invoice[invoice.index(after: dash)...]
+                return !number.isEmpty && number.utf8.allSatisfy(\.isDigit)
+            }
     }
 
     private func subscriptionNumber(of item: ItemReference) -> String? {

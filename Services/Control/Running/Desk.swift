@@ -1,0 +1,46 @@
+package import Postgres
+package import Redis
+package import Sealing
+import Store
+
+/// What a command can't do without; all that is missing is told at once, before anything is done.
+package enum Need: Sendable, Hashable, CaseIterable {
+    case database, redis
+    /// `APP_KEYS`, to open and seal the sites' secrets.
+    case keys
+}
+
+/// What a command works with: no more than it said it needs.
+package struct Desk: Sendable {
+    private let openDatabase: PostgresPool?
+    private let openRedis: RedisClient?
+    private let openSealer: Sealer?
+    /// How others reach the ingress, without a slash at the end.
+    let ingress: String
+
+    package init(database: PostgresPool?, redis: RedisClient?, sealer: Sealer?, ingress: String) {
+        openDatabase = database
+        openRedis = redis
+        openSealer = sealer
+        self.ingress = ingress
+    }
+
+    var database: PostgresPool { get throws { try openDatabase ?? Self.missing("DATABASE_URL") } }
+    var store: Store { get throws { Store(try database) } }
+    var redis: RedisClient { get throws { try openRedis ?? Self.missing("REDIS_URL") } }
+    var sealer: Sealer { get throws { try openSealer ?? Self.missing("APP_KEYS") } }
+
+    private static func missing<Value>(_ variable: String) throws -> Value {
+        throw CommandProblem.settings("\(variable) is not set", fix: "set \(variable), see .env.example")
+    }
+
+    func close() async {
+        await openDatabase?.close()
+        await openRedis?.close()
+    }
+
+    /// Makes a desk from the settings; `Main.swift` knows how. Throws `CommandProblem.settings` for what is missing.
+    package typealias Opening = @Sendable (Set<Need>) throws -> Desk
+
+    @TaskLocal static var open: Opening = { _ in throw CommandProblem.settings("nobody said where the servers are") }
+}

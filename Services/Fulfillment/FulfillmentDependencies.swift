@@ -1,0 +1,26 @@
+package import Jobs
+package import Postgres
+package import Redis
+package import Sealing
+package import Store
+
+/// What fulfillment's jobs work with.
+package struct FulfillmentDependencies: Sendable {
+    package var store: Store
+    /// Where the ingress looks for its settings.
+    package var redis: RedisClient
+    package var sealer: Sealer
+
+    package init(store: Store, redis: RedisClient, sealer: Sealer) {
+        self.store = store
+        self.redis = redis
+        self.sealer = sealer
+    }
+}
+
+/// A lost race, a server that restarts: the same job may succeed later.
+extension PostgresError: TransientError {}
+
+extension QueueName {
+    package static let fulfillment: QueueName = "fulfillment"
+}
