@@ -107,14 +107,15 @@ let package = Package(
             "Control",
             "ControlCommands",
             [
-                "Domain", "FulfillmentJobs", "Jobs", "Postgres", "Redis", "Sealing", "Store", "ThriveCart", .arguments,
+                "Domain", "FulfillmentJobs", "Jobs", "NotificationJobs", "Outbound", "Postgres", "Redis", "Sealing",
+                "Store", "ThriveCart", .arguments,
                 .asyncHTTPClient, .log, .nio, .nioHTTP1,
             ]
         ),
         main(
             "gatehouse",
             in: "Control",
-            ["Boot", "ControlCommands", "Postgres", "Redis", "Sealing", .configuration, .log]
+            ["Boot", "ControlCommands", "Outbound", "Postgres", "Redis", "Sealing", .configuration, .log]
         ),
 
         service(

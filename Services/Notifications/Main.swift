@@ -27,9 +27,20 @@ import Web
                 concurrency: settings.outbound.concurrency,
                 logger: process.logger
             )
+            let mailer = Worker(
+                MailDependencies(
+                    store: store,
+                    sendmail: Sendmail(settings.mail.sendmail),
+                    sender: settings.mail.from
+                ),
+                queue: jobs,
+                runs: [SendMail.self],
+                concurrency: 4,
+                logger: process.logger
+            )
             process.check(
                 ReadinessCheck("queues") {
-                    worker.health.isReady
+                    worker.health.isReady && mailer.health.isReady
                         ? .passed
                         : .failed("the queue does not answer", fix: "see that Redis runs; it comes back by itself")
                 }
@@ -37,6 +48,7 @@ import Web
             return [
                 process.healthServer(port: settings.ports.notifications),
                 worker,
+                mailer,
                 OutboxRelay(store: store, jobs: jobs, logger: process.logger),
             ]
         }

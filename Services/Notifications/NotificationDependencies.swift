@@ -34,7 +34,15 @@ package struct NotificationDependencies: Sendable {
         self.logger = logger
         claims = Gathering { claims in try await store.transaction { try $0.claim(claims, at: now()) } }
         attempts = Gathering { attempts in
-            let recorded = try await store.transaction { try $0.record(attempts, at: now()) }
+            let recorded = try await store.transaction { transaction in
+                let recorded = try transaction.record(attempts, at: now())
+                for endpoint in recorded.switchedOff {
+                    let key = "\(endpoint.id)/\(endpoint.stateSince.timeIntervalSince1970)"
+                    guard let mail = try Letter.endpointOff(endpoint).mail(about: key, at: now()) else { continue }
+                    try transaction.stage(mail)
+                }
+                return recorded
+            }
             for endpoint in recorded.switchedOff {
                 logger.warning(
                     "an endpoint is switched off",

@@ -16,6 +16,8 @@ package struct Relayed: Sendable {
     package var messages = 0
     /// In the order of their messages.
     package var deliveries: [PlannedDelivery] = []
+    /// Those that members should have a letter about, in their order.
+    package var mailable: [MailableMessage] = []
 }
 
 extension Transaction {
@@ -25,7 +27,11 @@ extension Transaction {
     /// Makes a delivery of each waiting message for each endpoint that wants it.
     ///
     /// One relay at a time: with two, a message could go out before the one that was staged ahead of it.
-    package func relay(limit: Int, at now: Date) throws(PostgresError) -> Relayed {
+    package func relay(
+        limit: Int,
+        mailing kinds: [Message.Kind] = [],
+        at now: Date
+    ) throws(PostgresError) -> Relayed {
         guard try rows("SELECT pg_try_advisory_xact_lock(\(Self.relayLock))").decode(Bool.self) == [true] else {
             return Relayed()
         }
@@ -54,7 +60,11 @@ extension Transaction {
             """
         )
         try run("UPDATE outbox SET relayed_at = \(now) WHERE id = ANY(\(messages))")
-        return Relayed(messages: messages.count, deliveries: deliveries)
+        return Relayed(
+            messages: messages.count,
+            deliveries: deliveries,
+            mailable: try mailable(messages, kinds)
+        )
     }
 
     /// Whether endpoint `e` wants message `m`. A message that names no plan tells of those that its order opens.

@@ -84,11 +84,14 @@ extension Transaction {
         )
     }
 
-    /// A message that tells of nothing, to one endpoint, on or off as it may be for others.
+    /// A message that tells of nothing, to one endpoint, even if that is switched off.
+    ///
+    /// - Parameter step: how far its schedule counts as done already.
     package func stageTest(
         to endpoint: Endpoint,
         as message: Message.ID,
         body: [UInt8],
+        step: Int,
         at now: Date
     ) throws(PostgresError) -> PlannedDelivery? {
         try run(
@@ -99,8 +102,8 @@ extension Transaction {
         )
         return try planned(
             """
-            INSERT INTO deliveries (id, site, endpoint, message, position, subject, due_at, created_at)
-            SELECT \(Delivery.ID.new(at: now)), m.site, \(endpoint.id), m.id, m.position, m.id, \(now), \(now)
+            INSERT INTO deliveries (id, site, endpoint, message, position, subject, step, due_at, created_at)
+            SELECT \(Delivery.ID.new(at: now)), m.site, \(endpoint.id), m.id, m.position, m.id, \(step), \(now), \(now)
             FROM outbox m
             WHERE m.id = \(message)
             RETURNING id, endpoint, turn, due_at

@@ -50,6 +50,19 @@ package struct FoundAttempt: Sendable, Hashable {
     /// The beginning of the answer.
     package var answer: [UInt8]
     package var nextAt: Date?
+    package var recordedAt: Date
+
+    fileprivate init(row: Row) throws(PostgresError) {
+        delivery = try row["delivery"]
+        number = try row["number"]
+        at = try row["at"]
+        status = try row["status"]
+        failure = try row["failure"]
+        latency = .milliseconds(try row["latency_ms", as: Int.self])
+        answer = try row["answer"]
+        nextAt = try row["next_at"]
+        recordedAt = try row["recorded_at"]
+    }
 }
 
 extension Transaction {
@@ -121,44 +134,39 @@ extension Transaction {
 
     /// The first try first.
     package func attempts(of delivery: Delivery.ID) throws(PostgresError) -> [FoundAttempt] {
-        try foundAttempts("WHERE delivery = \(delivery) ORDER BY number")
+        try rows(
+            """
+            SELECT delivery, number, at, status, failure, latency_ms, answer, next_at, recorded_at
+            FROM delivery_attempts
+            WHERE delivery = \(delivery)
+            ORDER BY number
+            """
+        )
+        .values(FoundAttempt.init(row:))
     }
 
-    /// A site's attempts after `moment`, the oldest first: what a live tail shows.
+    /// A site's attempts in the order in which they were kept, with address and event: what a live tail shows.
     package func attempts(
         of site: Site.ID,
-        after moment: Date,
+        recordedAfter moment: Date,
         limit: Int
-    ) throws(PostgresError) -> [FoundAttempt] {
-        try foundAttempts(
+    ) throws(PostgresError) -> [(attempt: FoundAttempt, url: String, type: String)] {
+        try rows(
             """
-            WHERE at > \(moment)
-              AND delivery IN (SELECT id FROM deliveries WHERE site = \(site))
-            ORDER BY at
+            SELECT a.delivery, a.number, a.at, a.status, a.failure, a.latency_ms, a.answer, a.next_at, a.recorded_at,
+                e.url, m.type
+            FROM delivery_attempts a
+            JOIN deliveries d ON d.id = a.delivery
+            JOIN endpoints e ON e.id = d.endpoint
+            JOIN outbox m ON m.id = d.message
+            WHERE a.recorded_at > \(moment)
+              AND d.site = \(site)
+            ORDER BY a.recorded_at, a.delivery, a.number
             LIMIT \(limit)
             """
         )
-    }
-
-    private func foundAttempts(_ rest: Query) throws(PostgresError) -> [FoundAttempt] {
-        try rows(
-            """
-            SELECT delivery, number, at, status, failure, latency_ms, answer, next_at
-            FROM delivery_attempts
-            \(rest)
-            """
-        )
         .values { row throws(PostgresError) in
-            FoundAttempt(
-                delivery: try row["delivery"],
-                number: try row["number"],
-                at: try row["at"],
-                status: try row["status"],
-                failure: try row["failure"],
-                latency: .milliseconds(try row["latency_ms", as: Int.self]),
-                answer: try row["answer"],
-                nextAt: try row["next_at"]
-            )
+            (try FoundAttempt(row: row), try row["url", as: String.self], try row["type", as: String.self])
         }
     }
 

@@ -19,6 +19,8 @@ package struct OutboxRelay: Service {
     package struct Timing: Sendable {
         /// How often an idle relay looks.
         package var look = Duration.milliseconds(200)
+        /// How often letters are looked for.
+        package var mails = Duration.seconds(1)
         package var sweep = Duration.seconds(15)
         /// What is overdue by less is taken to be on its way.
         package var patience: TimeInterval = 5
@@ -39,10 +41,15 @@ package struct OutboxRelay: Service {
         try await cancelWhenGracefulShutdown {
             var failures = 0
             var nextSweep = ContinuousClock.now
+            var nextMails = ContinuousClock.now
             var isFirst = true
             while !Task.isCancelled {
                 do {
                     let relayed = try await relay(at: Date())
+                    if ContinuousClock.now >= nextMails {
+                        try await relayMails(at: Date())
+                        nextMails = .now + timing.mails
+                    }
                     if ContinuousClock.now >= nextSweep {
                         try await sweep(at: Date(), patience: isFirst ? 0 : timing.patience)
                         isFirst = false
@@ -67,13 +74,33 @@ package struct OutboxRelay: Service {
 
     /// One look into the outbox. Answers how many messages it took.
     package func relay(at now: Date) async throws -> Int {
-        let relayed = try await store.transaction { try $0.relay(limit: timing.batch, at: now) }
+        let relayed = try await store.transaction { transaction in
+            let relayed = try transaction.relay(limit: timing.batch, mailing: Letter.kinds, at: now)
+            for message in relayed.mailable {
+                guard let (letter, key) = try Letter.about(message), let mail = try letter.mail(about: key, at: now)
+                else { continue }
+                try transaction.stage(mail)
+            }
+            return relayed
+        }
         do {
             try await jobs.enqueue(relayed.deliveries)
         } catch {
             logger.warning("deliveries wait for the sweep", metadata: ["error": "\(error)"])
         }
         return relayed.messages
+    }
+
+    /// A job for each letter that is due; one that is there already stays as it is.
+    package func relayMails(at now: Date) async throws {
+        let due = try await store.read { try $0.dueMails(at: now, limit: 500) }
+        guard !due.isEmpty else { return }
+        var requests: [EnqueueRequest] = []
+        for (mail, tries) in due {
+            let envelope = try JobEnvelope(SendMail(mail, tries: tries))
+            requests.append(EnqueueRequest(id: SendMail.id(of: mail, tries: tries), envelope: envelope))
+        }
+        _ = try await jobs.enqueueEnvelopes(requests, on: SendMail.queue)
     }
 
     /// Enqueues everything that is overdue, whether or not it waits in the queue already.

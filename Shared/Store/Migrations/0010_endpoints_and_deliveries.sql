@@ -84,11 +84,12 @@ CREATE TABLE delivery_attempts (
     answer bytea NOT NULL CHECK (octet_length(answer) <= 4096),
     -- Null: that was the last.
     next_at timestamptz,
+    recorded_at timestamptz NOT NULL DEFAULT now(),
     CHECK ((status IS NULL) = (failure IS NOT NULL)),
     PRIMARY KEY (delivery, number)
 );
 
-CREATE INDEX delivery_attempts_at ON delivery_attempts (at);
+CREATE INDEX delivery_attempts_recorded ON delivery_attempts (recorded_at);
 
 -- Letters to people, made once, sent through the system's sendmail.
 CREATE TABLE mails (
@@ -112,3 +113,10 @@ CREATE TABLE mails (
 );
 
 CREATE INDEX mails_waiting ON mails (due_at, id) WHERE state = 'waiting';
+
+-- Sites whose members get letters from us.
+CREATE TABLE site_mails (
+    site uuid PRIMARY KEY REFERENCES sites (id),
+    -- Where a member signs in; part of the welcome.
+    sign_in_url text NOT NULL CHECK (sign_in_url ~ '^https?://[^[:space:]]+$')
+);
