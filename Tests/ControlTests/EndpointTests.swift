@@ -102,7 +102,7 @@ import Testing
         let delivery = try #require(deliveries[0]["id"] as? String)
         #expect(try await shop.expectOK("deliveries", "show", delivery).output.contains(#""event":"member.created""#))
         try await shop.expectOK("deliveries", "resend", delivery)
-        let jobs = JobQueue(redis: shop.redis, logger: .silent)
+        let jobs = JobQueue(redis: shop.redis, logger: CapturedLog().logger)
         #expect(try await jobs.stats(of: "notifications").held == 4)
         #expect(try await shop.expectOK("deliveries", "tail", "--until-idle", "10ms").output == "")
     }
