@@ -10,6 +10,7 @@ let package = Package(
     products: [
         .executable(name: "ingress", targets: ["ingress"]),
         .executable(name: "fulfillment", targets: ["fulfillment"]),
+        .executable(name: "notifications", targets: ["notifications"]),
         .executable(name: "gatehouse", targets: ["gatehouse"]),
         .executable(name: "sandbox", targets: ["sandbox"]),
     ],
@@ -63,7 +64,7 @@ let package = Package(
         shared(
             "Boot",
             [
-                "Domain", "Jobs", "Postgres", "Redis", "Sealing", "Store", "Web",
+                "Domain", "Jobs", "Outbound", "Postgres", "Redis", "Sealing", "Store", "Web",
                 .configuration, .hummingbird, .lifecycle, .log, .metrics,
             ]
         ),
@@ -88,18 +89,36 @@ let package = Package(
         main("fulfillment", in: "Fulfillment", ["Boot", "FulfillmentJobs", "Jobs", "Postgres", "Store", "Web"]),
 
         service(
+            "Notifications",
+            "NotificationJobs",
+            [
+                "Domain", "Jobs", "Outbound", "Postgres", "Redis", "Sealing", "Store", .lifecycle, .log, .metrics,
+                .mustache,
+            ],
+            exclude: ["README.md"],
+            resources: [.embedInCode("Mail/Templates")]
+        ),
+        main(
+            "notifications",
+            in: "Notifications",
+            ["Boot", "Jobs", "NotificationJobs", "Outbound", "Postgres", "Store", "Web", .lifecycle]
+        ),
+
+        service(
             "Control",
             "ControlCommands",
             [
                 "Domain", "FulfillmentJobs", "Jobs", "Postgres", "Redis", "Sealing", "Store", "ThriveCart", .arguments,
                 .asyncHTTPClient, .log,
+                "Domain", "FulfillmentJobs", "Jobs", "NotificationJobs", "Outbound", "Postgres", "Redis", "Sealing",
+                "Store", "ThriveCart", .arguments,
                 .asyncHTTPClient, .log, .nio, .nioHTTP1,
             ]
         ),
         main(
             "gatehouse",
             in: "Control",
-            ["Boot", "ControlCommands", "Postgres", "Redis", "Sealing", .configuration, .log]
+            ["Boot", "ControlCommands", "Outbound", "Postgres", "Redis", "Sealing", .configuration, .log]
         ),
 
         service(
@@ -166,6 +185,13 @@ let package = Package(
             swiftSettings: .strict
         ),
         tests(
+            "Notification",
+            of: ["NotificationJobs", "notifications"],
+            [
+                "Domain", "Jobs", "Outbound", "Postgres", "Redis", "Sealing", "Store", .log, .nio, .nioHTTP1, .nioPosix,
+            ]
+        ),
+        tests(
             "Journey",
             of: ["ingress", "fulfillment", "gatehouse", "sandbox"],
             [
@@ -222,13 +248,14 @@ func service(
     _ folder: String,
     _ name: String,
     _ dependencies: [Target.Dependency],
+    exclude: [String] = [],
     resources: [Resource] = []
 ) -> Target {
     .target(
         name: name,
         dependencies: dependencies,
         path: "Services/\(folder)",
-        exclude: ["Main.swift"],
+        exclude: ["Main.swift"] + exclude,
         resources: resources,
         swiftSettings: .strict
     )

@@ -26,7 +26,8 @@ import Sealing
             database: needs.contains(.database) ? settings.postgres.map { PostgresPool($0, logger: silent) } : nil,
             redis: needs.contains(.redis) ? settings.redis.map { RedisClient($0, logger: silent) } : nil,
             sealer: settings.keys.map { Sealer($0) },
-            ingress: settings.appURL
+            ingress: settings.appURL,
+            endpointRules: settings.outbound.rules
         )
     }
 }

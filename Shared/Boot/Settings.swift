@@ -1,6 +1,8 @@
 package import Configuration
+package import Domain
 internal import Foundation
 package import Logging
+package import Outbound
 package import Postgres
 package import Redis
 package import Sealing
@@ -30,12 +32,34 @@ package struct Settings: Sendable {
     /// How long we say that we are not ready before we stop taking requests.
     package let shutdownDelay: Duration
 
+    package let outbound: Outgoing
+    package let mail: Mail
+
     package let sandbox: Sandbox
 
     package struct Ports: Sendable, Hashable {
         package let ingress, productAPI, admin, sandbox: Int
         /// Where workers answer about their health.
         package let fulfillment, renewals, reconciliation, notifications: Int
+    }
+
+    /// How we call addresses that others gave us.
+    package struct Outgoing: Sendable {
+        /// Blocks that are reached although they are not public.
+        package let allowed: [AddressRange]
+        /// Whether `http://`, any port and the machine's own names are taken: for development.
+        package let plain: Bool
+        /// How many deliveries one process has under way at once.
+        package let concurrency: Int
+
+        package var policy: AddressPolicy { AddressPolicy(allowing: allowed) }
+        package var rules: EndpointURL.Rules { plain ? .development : .strict }
+    }
+
+    package struct Mail: Sendable {
+        /// A program and its arguments; empty where mails are kept and not sent.
+        package let sendmail: [String]
+        package let from: EmailAddress?
     }
 
     package struct Sandbox: Sendable {
@@ -79,6 +103,16 @@ package struct Settings: Sendable {
         checksRedisDurability = reader.choice(.redisDurability, else: Durability.check) == .check
         drain = .seconds(reader.whole(.drainSeconds, 1...3600))
         shutdownDelay = .seconds(reader.whole(.shutdownDelaySeconds, 0...300))
+        outbound = Outgoing(
+            allowed: reader.value(.outboundAllow, Self.ranges) ?? [],
+            plain: reader.value(.outboundPlain) { Bool($0.lowercased()) } ?? false,
+            concurrency: reader.whole(.deliveryConcurrency, 1...10_000)
+        )
+        mail = Mail(
+            sendmail: reader.value(.sendmail) { $0.split(separator: " ").map(String.init) } ?? [],
+            from: reader.given(.mailFrom) == nil ? nil : reader.value(.mailFrom) { EmailAddress($0) }
+        )
+        if !mail.sendmail.isEmpty, mail.from == nil { reader.complain(.mailFrom, "is not set, but SENDMAIL is") }
         sandbox = Sandbox(
             webhookURLs: reader.value(.sandboxWebhookURLs, Self.addresses) ?? [],
             account: reader.value(.sandboxThriveCartAccount) { $0 } ?? "",
@@ -100,6 +134,12 @@ package struct Settings: Sendable {
             url.query == nil, url.fragment == nil, url.user == nil
         else { return nil }
         return text.hasSuffix("/") ? String(text.dropLast()) : text
+    }
+
+    private static func ranges(_ text: String) -> [AddressRange]? {
+        let parts = text.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
+        let ranges = parts.compactMap(AddressRange.init(parsing:))
+        return ranges.count == parts.count ? ranges : nil
     }
 
     private static func addresses(_ text: String) -> [String]? {

@@ -18,3 +18,8 @@ package enum Message {
         case leadCaptured = "lead.captured"
     }
 }
+
+extension Message {
+    /// The type of a message that tells of nothing: `gatehouse endpoint test` sends it to one endpoint.
+    package static let testType = "endpoint.test"
+}

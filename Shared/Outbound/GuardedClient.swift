@@ -15,6 +15,7 @@ package struct GuardedClient: Sendable {
     private let group: any EventLoopGroup
     private let limits: Limits
     private let trustedCertificates: String?
+    private let clients = PinnedClients()
 
     package struct Limits: Sendable {
         /// From the first byte of the name look-up to the last of the answer.
@@ -117,18 +118,28 @@ package struct GuardedClient: Sendable {
         for (name, value) in headers { request.headers.add(name: name, value: value) }
         request.body = .bytes(body)
 
-        let client = HTTPClient(eventLoopGroupProvider: .shared(group), configuration: configuration(url.host, ip))
-        do {
-            let answer = try await read(client.execute(request, timeout: TimeAmount(timeout)))
-            try await client.shutdown()
-            return .answered(answer)
-        } catch {
-            try? await client.shutdown()  // Because the first error is the one to tell.
-            throw error
+        let key = PinnedClients.Key(host: url.host, address: ip)
+        let clock = ContinuousClock()
+        let deadline = clock.now + timeout
+        var mayRepeat = true
+        while true {
+            let (client, isUsedAgain) = clients.take(key) {
+                HTTPClient(eventLoopGroupProvider: .shared(group), configuration: configuration(url.host, ip))
+            }
+            do {
+                let answer = try await read(client.execute(request, timeout: TimeAmount(deadline - clock.now)))
+                clients.giveBack(key, client, isBroken: false)
+                return .answered(answer)
+            } catch {
+                clients.giveBack(key, client, isBroken: true)
+                // A connection that waited for its next use may be closed by the other side at that very moment.
+                guard isUsedAgain, mayRepeat, (error as? HTTPClientError) == .remoteConnectionClosed else { throw error }
+                mayRepeat = false
+            }
         }
     }
 
-    /// A client for one request, since the pinned address is part of its configuration.
+    /// A client for one address, since the pinned address is part of its configuration.
     private func configuration(_ host: String, _ ip: String) -> HTTPClient.Configuration {
         var tls = TLSConfiguration.makeClientConfiguration()
         if let trustedCertificates { tls.trustRoots = .file(trustedCertificates) }
@@ -141,7 +152,10 @@ package struct GuardedClient: Sendable {
         )
         configuration.dnsOverride = [host: ip]
         configuration.httpVersion = .http1Only
-        configuration.maximumUsesPerConnection = 1
+        configuration.maximumUsesPerConnection = 1000
+        configuration.connectionPool.idleTimeout = .seconds(10)
+        // Many endpoints may be at one host: how many requests go there at once is the queue's to say.
+        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 10_000
         // The schedule tries again, not the client: a closed port is known at once.
         configuration.connectionPool.retryConnectionEstablishment = false
         return configuration

@@ -52,6 +52,7 @@ extension Transaction {
 
     /// All secrets of all sites, retired ones too.
     package func secretCount() throws(PostgresError) -> Int {
-        try rows("SELECT count(*) FROM site_secrets").decode(Int.self).first ?? 0
+        try rows("SELECT (SELECT count(*) FROM site_secrets) + (SELECT count(*) FROM endpoint_secrets)")
+            .decode(Int.self).first ?? 0
     }
 }

@@ -130,3 +130,39 @@ import Testing
 extension GuardedClient.Outcome {
     var status: Int? { if case .answered(let answer) = self { answer.status } else { nil } }
 }
+
+@Suite struct `Connections used again` {
+    private let loopback = AddressPolicy(allowing: [AddressRange(parsing: "127.0.0.1/32")!], own: [])
+    private let rules = EndpointURL.Rules.development
+
+    @Test func `an address that is not allowed any more is not called over an open connection`() async throws {
+        let canary = try await Canary.start(answering: "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        let resolver = ScriptedResolver([["127.0.0.1"], ["127.0.0.1"], ["10.0.0.1"]])
+        let client = GuardedClient(policy: loopback, resolver: resolver, limits: .init(timeout: .seconds(5)))
+        let url = try EndpointURL("http://shop.example:\(canary.port)/", rules: rules)
+        // The canary closes after each answer, as a server may whenever it likes: the second is answered all the same.
+        for _ in 0..<2 { #expect(await client.post([1], to: url, headers: []).status == 200) }
+        #expect(await client.post([1], to: url, headers: []) == .failed(.addressNotAllowed))
+        #expect(resolver.asked == 3)
+        try await canary.stop()
+    }
+
+    @Test func `many hosts at once, more than are kept`() async throws {
+        let canary = try await Canary.start(answering: "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        let client = GuardedClient(
+            policy: loopback, resolver: ScriptedResolver([["127.0.0.1"]]), limits: .init(timeout: .seconds(20))
+        )
+        let rules = rules
+        let answered = try await withThrowingTaskGroup(of: Int?.self) { group in
+            for number in 0..<700 {
+                group.addTask {
+                    let url = try EndpointURL("http://shop\(number).example:\(canary.port)/", rules: rules)
+                    return await client.post([1], to: url, headers: []).status
+                }
+            }
+            return try await group.reduce(0) { $0 + ($1 == 200 ? 1 : 0) }
+        }
+        #expect(answered == 700)
+        try await canary.stop()
+    }
+}

@@ -25,6 +25,10 @@ load_settings() {
     choose_port INGRESS_PORT "${INGRESS_PORT:-8080}"
     choose_port SANDBOX_PORT "${SANDBOX_PORT:-8090}"
     choose_port FULFILLMENT_HEALTH_PORT "${FULFILLMENT_HEALTH_PORT:-9101}"
+    choose_port NOTIFICATIONS_HEALTH_PORT "${NOTIFICATIONS_HEALTH_PORT:-9104}"
+    # The shop that is told stands on this machine.
+    OUTBOUND_ALLOW=127.0.0.0/8
+    OUTBOUND_PLAIN=true
 
     APP_URL=http://127.0.0.1:$INGRESS_PORT
     DATABASE_URL=postgresql://gatehouse:$POSTGRES_PASSWORD@127.0.0.1:$POSTGRES_PORT/gatehouse
@@ -45,7 +49,8 @@ make_thrivecart_secret() {
 #     (set -a; . .local/env; gatehouse members list)
 write_settings() {
     local name
-    for name in APP_KEYS APP_URL DATABASE_URL REDIS_URL INGRESS_PORT FULFILLMENT_HEALTH_PORT SANDBOX_PORT SANDBOX_WEBHOOK_URLS \
+    for name in APP_KEYS APP_URL DATABASE_URL REDIS_URL INGRESS_PORT FULFILLMENT_HEALTH_PORT NOTIFICATIONS_HEALTH_PORT \
+        OUTBOUND_ALLOW OUTBOUND_PLAIN SANDBOX_PORT SANDBOX_WEBHOOK_URLS \
         SANDBOX_THRIVECART_ACCOUNT SANDBOX_THRIVECART_SECRET_FILE \
         POSTGRES_PASSWORD POSTGRES_PORT REDIS_PASSWORD REDIS_PORT; do
         printf "%s='%s'\n" "$name" "${!name}"

@@ -51,6 +51,12 @@ struct RotateKeys: OperatorCommand {
             let before = rotation
             rotation = try await store.transaction { try before.next(in: $0, sealer) }
         } while !rotation.isOver
+        rotation.isOver = false
+        repeat {
+            progress.show(rotation.seen, of: total)
+            let before = rotation
+            rotation = try await store.transaction { try before.nextEndpoints(in: $0, sealer) }
+        } while !rotation.isOver
         progress.finish()
         guard rotation.unopened == 0 else {
             throw CommandProblem.failure(
@@ -67,6 +73,7 @@ struct RotateKeys: OperatorCommand {
 /// How far the sealing anew has come.
 private struct Rotation: Sendable {
     var last: SiteSecret.ID?
+    var lastOfEndpoints: EndpointSecret.ID?
     var resealed = 0
     var current = 0
     /// Sealed with a key we don't have.
@@ -75,24 +82,47 @@ private struct Rotation: Sendable {
 
     var seen: Int { resealed + current + unopened }
 
-    /// A page further, in the transaction that seals it.
+    /// A page of the sites' secrets further, in the transaction that seals it.
     func next(in transaction: Transaction, _ sealer: Sealer) throws -> Rotation {
         var next = self
         let secrets = try transaction.secrets(after: last, limit: 100)
         for secret in secrets {
-            let place = SiteSecret.place(of: secret.id)
-            if sealer.isSealedWithCurrentKey(secret.sealed) {
-                next.current += 1
-                // Because what can't be opened is counted below, and the others must not wait for it.
-            } else if let plain = try? sealer.open(secret.sealed, for: place) {
-                _ = try transaction.reseal(secret, as: try sealer.seal(plain, for: place))
-                next.resealed += 1
-            } else {
-                next.unopened += 1
+            try next.turn(secret.sealed, at: SiteSecret.place(of: secret.id), sealer) {
+                _ = try transaction.reseal(secret, as: $0)
             }
         }
         next.last = secrets.last?.id ?? last
         next.isOver = secrets.isEmpty
         return next
+    }
+
+    /// The same for the endpoints' secrets.
+    func nextEndpoints(in transaction: Transaction, _ sealer: Sealer) throws -> Rotation {
+        var next = self
+        let secrets = try transaction.endpointSecrets(after: lastOfEndpoints, limit: 100)
+        for secret in secrets {
+            try next.turn(secret.sealed, at: EndpointSecret.place(of: secret.id), sealer) {
+                _ = try transaction.reseal(secret, as: $0)
+            }
+        }
+        next.lastOfEndpoints = secrets.last?.id ?? lastOfEndpoints
+        next.isOver = secrets.isEmpty
+        return next
+    }
+
+    private mutating func turn(
+        _ sealed: [UInt8],
+        at place: String,
+        _ sealer: Sealer,
+        write: ([UInt8]) throws -> Void
+    ) throws {
+        if sealer.isSealedWithCurrentKey(sealed) {
+            current += 1
+        } else if let plain = try? sealer.open(sealed, for: place) {  // Because it is counted if it can't be.
+            try write(try sealer.seal(plain, for: place))
+            resealed += 1
+        } else {
+            unopened += 1
+        }
     }
 }

@@ -1,3 +1,4 @@
+package import Outbound
 package import Postgres
 package import Redis
 package import Sealing
@@ -17,12 +18,21 @@ package struct Desk: Sendable {
     private let openSealer: Sealer?
     /// How others reach the ingress, without a slash at the end.
     let ingress: String
+    /// Which addresses may be typed in for endpoints.
+    let endpointRules: EndpointURL.Rules
 
-    package init(database: PostgresPool?, redis: RedisClient?, sealer: Sealer?, ingress: String) {
+    package init(
+        database: PostgresPool?,
+        redis: RedisClient?,
+        sealer: Sealer?,
+        ingress: String,
+        endpointRules: EndpointURL.Rules = .strict
+    ) {
         openDatabase = database
         openRedis = redis
         openSealer = sealer
         self.ingress = ingress
+        self.endpointRules = endpointRules
     }
 
     var database: PostgresPool { get throws { try openDatabase ?? Self.missing("DATABASE_URL") } }

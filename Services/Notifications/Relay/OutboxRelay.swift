@@ -1,0 +1,162 @@
+import Domain
+package import Foundation
+package import Jobs
+package import Logging
+package import ServiceLifecycle
+package import Store
+
+/// Turns staged messages into deliveries and their jobs: soon after the commit, and certainly within the sweep's interval.
+///
+/// Postgres knows, the queue only carries. Between any two lines here the process may die: what was committed and not
+/// enqueued is found by the sweep, its own or another process's; enqueueing twice is harmless. A sweep is part of this loop
+/// and not a job, so that it needs nothing from a Redis that has just been wiped.
+package struct OutboxRelay: Service {
+    private let store: Store
+    private let jobs: JobQueue
+    private let timing: Timing
+    private let logger: Logger
+
+    package struct Timing: Sendable {
+        /// How often an idle relay looks.
+        package var look = Duration.milliseconds(200)
+        /// How often letters are looked for.
+        package var mails = Duration.seconds(1)
+        package var sweep = Duration.seconds(15)
+        /// What is overdue by less is taken to be on its way.
+        package var patience: TimeInterval = 5
+        /// Messages that are taken together.
+        package var batch = 200
+
+        package init() {}
+    }
+
+    package init(store: Store, jobs: JobQueue, timing: Timing = Timing(), logger: Logger) {
+        self.store = store
+        self.jobs = jobs
+        self.timing = timing
+        self.logger = logger
+    }
+
+    package func run() async throws {
+        try await cancelWhenGracefulShutdown {
+            var failures = 0
+            var nextSweep = ContinuousClock.now
+            var nextMails = ContinuousClock.now
+            var isFirst = true
+            while !Task.isCancelled {
+                do {
+                    let relayed = try await relay(at: Date())
+                    if ContinuousClock.now >= nextMails {
+                        try await relayMails(at: Date())
+                        nextMails = .now + timing.mails
+                    }
+                    if ContinuousClock.now >= nextSweep {
+                        try await sweep(at: Date(), patience: isFirst ? 0 : timing.patience)
+                        isFirst = false
+                        nextSweep = .now + timing.sweep
+                    }
+                    if failures > 0 { logger.info("the outbox is relayed again") }
+                    failures = 0
+                    if relayed == 0 { try await Task.sleep(for: timing.look) }
+                } catch is CancellationError {
+                    return
+                } catch {
+                    if failures == 0 {
+                        logger.warning("the outbox waits", metadata: ["error": "\(redactedDescription(of: error))"])
+                    }
+                    failures += 1
+                    // Because a cancelled pause ends the loop.
+                    try? await Task.sleep(for: min(.milliseconds(200 << min(failures, 6)), .seconds(10)))
+                }
+            }
+        }
+    }
+
+    /// One look into the outbox. Answers how many messages it took.
+    package func relay(at now: Date) async throws -> Int {
+        let relayed = try await store.transaction { transaction in
+            let relayed = try transaction.relay(limit: timing.batch, mailing: Letter.kinds, at: now)
+            for message in relayed.mailable {
+                guard let (letter, key) = try Letter.about(message), let mail = try letter.mail(about: key, at: now)
+                else { continue }
+                try transaction.stage(mail)
+            }
+            return relayed
+        }
+        do {
+            try await jobs.enqueue(relayed.deliveries)
+        } catch {
+            logger.warning("deliveries wait for the sweep", metadata: ["error": "\(error)"])
+        }
+        return relayed.messages
+    }
+
+    /// A job for each letter that is due; one that is there already stays as it is.
+    package func relayMails(at now: Date) async throws {
+        let due = try await store.read { try $0.dueMails(at: now, limit: 500) }
+        guard !due.isEmpty else { return }
+        var requests: [EnqueueRequest] = []
+        for (mail, tries) in due {
+            let envelope = try JobEnvelope(SendMail(mail, tries: tries))
+            requests.append(EnqueueRequest(id: SendMail.id(of: mail, tries: tries), envelope: envelope))
+        }
+        _ = try await jobs.enqueueEnvelopes(requests, on: SendMail.queue)
+    }
+
+    /// Enqueues everything that is overdue, whether or not it waits in the queue already.
+    package func sweep(at now: Date, patience: TimeInterval) async throws {
+        try await giveUpInterrupted(at: now)
+        var last: PlannedDelivery?
+        repeat {
+            let page = try await store.read { [last] transaction in
+                try transaction.dueDeliveries(at: now.addingTimeInterval(-patience), after: last, limit: 500)
+            }
+            try await jobs.enqueue(page)
+            last = page.count == 500 ? page.last : nil
+        } while last != nil
+    }
+
+    /// Attempts over which three workers died: each counts as one that failed, and goes on by the schedule.
+    ///
+    /// The cause may be ours or an operator's, so the endpoint is not blamed.
+    private func giveUpInterrupted(at now: Date) async throws {
+        let (letters, _) = try await jobs.dead(
+            on: DeliverMessage.queue,
+            kind: DeliverMessage.kind,
+            count: 500,
+            withPayloads: true
+        )
+        let poisoned = letters.filter { $0.reason == "poison" }
+        guard !poisoned.isEmpty else { return }
+        let dead = try poisoned.map {
+            try DeliverMessage(payload: $0.envelope.payload, version: $0.envelope.payloadVersion)
+        }
+        let recorded = try await store.transaction { transaction in
+            let steps = try transaction.deliverySteps(dead.map(\.delivery))
+            let attempts = dead.map { job in
+                DeliveryAttempt.interrupted(job, step: (steps[job.delivery] ?? 0) + 1, at: now)
+            }
+            return try transaction.record(attempts, at: now)
+        }
+        try await jobs.discard(poisoned.map(\.id), on: DeliverMessage.queue)
+        try await jobs.enqueue(recorded.next)
+    }
+}
+
+extension DeliveryAttempt {
+    fileprivate static func interrupted(_ job: DeliverMessage, step: Int, at now: Date) -> DeliveryAttempt {
+        var attempt = DeliveryAttempt(
+            of: job.delivery,
+            turn: job.turn,
+            to: job.endpoint,
+            at: now,
+            status: nil,
+            failure: "interrupted",
+            latency: .zero,
+            answer: [],
+            outcome: outcome(status: nil, retryAfter: nil, step: step, now: now, jitter: .random(in: 0..<1))
+        )
+        attempt.countsForEndpoint = false
+        return attempt
+    }
+}

@@ -1,0 +1,91 @@
+package import Domain
+package import Foundation
+package import Postgres
+
+extension Endpoint.State: PostgresValue {}
+extension Delivery.State: PostgresValue {}
+
+extension Transaction {
+    private static var columns: StaticString {
+        """
+        id, site, url, description, plan, types, contact, state, state_since, failing_since, failures, created_at
+        """
+    }
+
+    package func insert(_ endpoint: Endpoint) throws(PostgresError) {
+        try run(
+            """
+            INSERT INTO endpoints (id, site, url, description, plan, types, contact, state, state_since, created_at)
+            VALUES (\(endpoint.id), \(endpoint.site), \(endpoint.url), \(endpoint.description), \(endpoint.plan),
+                \(endpoint.types.map(\.rawValue).sorted()), \(endpoint.contact), \(endpoint.state),
+                \(endpoint.stateSince), \(endpoint.createdAt))
+            """
+        )
+    }
+
+    package func endpoint(_ id: Endpoint.ID) throws(PostgresError) -> Endpoint? {
+        try rows("SELECT \(raw: Self.columns) FROM endpoints WHERE id = \(id)").values(Endpoint.init(row:)).first
+    }
+
+    /// A site's, the oldest first.
+    package func endpoints(of site: Site.ID) throws(PostgresError) -> [Endpoint] {
+        try rows("SELECT \(raw: Self.columns) FROM endpoints WHERE site = \(site) ORDER BY created_at, id")
+            .values(Endpoint.init(row:))
+    }
+
+    /// Switches it off, by a person or by us, and cancels what waits for it. False when it was off already.
+    @discardableResult
+    package func disable(_ id: Endpoint.ID, as state: Endpoint.State, at now: Date) throws(PostgresError) -> Bool {
+        let changed = try run(
+            """
+            UPDATE endpoints
+            SET state = \(state), state_since = \(now)
+            WHERE id = \(id)
+              AND state = 'enabled'
+            """
+        )
+        guard changed == 1 else { return false }
+        try run(
+            """
+            UPDATE deliveries
+            SET state = 'canceled', settled_at = \(now), turn = turn + 1
+            WHERE endpoint = \(id)
+              AND state = 'pending'
+            """
+        )
+        return true
+    }
+
+    /// Switches it on with a clean record. What was canceled stays so until it is recovered. False when it was on.
+    package func enable(_ id: Endpoint.ID, at now: Date) throws(PostgresError) -> Bool {
+        try run(
+            """
+            UPDATE endpoints
+            SET state = 'enabled', state_since = \(now), failing_since = NULL, failures = 0
+            WHERE id = \(id)
+              AND state <> 'enabled'
+            """
+        ) == 1
+    }
+}
+
+extension Endpoint {
+    init(row: Row) throws(PostgresError) {
+        let failingSince: Date? = try row["failing_since"]
+        let failures: Int = try row["failures"]
+        let types: [String] = try row["types"]
+        self.init(
+            id: try row["id"],
+            site: try row["site"],
+            url: try row["url"],
+            description: try row["description"],
+            plan: try row["plan"],
+            types: Set(types.compactMap(Message.Kind.init(rawValue:))),
+            contact: try row["contact"],
+            state: try row["state"],
+            stateSince: try row["state_since"],
+            failing: failingSince.map { Failing(since: $0, attempts: failures) },
+            createdAt: try row["created_at"]
+        )
+    }
+}

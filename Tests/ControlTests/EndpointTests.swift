@@ -1,0 +1,109 @@
+import Domain
+import Foundation
+import Jobs
+import Postgres
+import Store
+import TestKit
+import Testing
+
+@testable import ControlCommands
+
+@Suite struct `Endpoints at the command line` {
+    @Test func `one is made, shown without its secret, rotated, switched off and on`() async throws {
+        let shop = try await Operator.withShop()
+        let made = try await shop.expectOK(
+            "endpoint",
+            "create",
+            "https://shop.example/hook",
+            "--event",
+            "order.paid",
+            "--event",
+            "member.created",
+            "--plan",
+            "basic",
+            "--contact",
+            "ops@example.com",
+            "--json"
+        ).document()
+        let secret = try #require(made["secret"] as? String)
+        #expect(secret.hasPrefix("whsec_"))
+        let id = try #require((made["endpoint"] as? [String: Any])?["id"] as? String)
+
+        let listed = try await shop.expectOK("endpoint", "list")
+        #expect(listed.output.contains("https://shop.example/hook"))
+        #expect(listed.output.contains("member.created order.paid"))
+        #expect(!listed.output.contains("whsec_"))
+        let rotated = try await shop.expectOK("endpoint", "rotate", id, "--json").document()
+        #expect(rotated["secret"] as? String != secret)
+        let endpoint = try #require(Endpoint.ID(id))
+        #expect(try await shop.store.read { try $0.secrets(of: [endpoint], at: .now) }.count == 2)
+        #expect(try await shop.expectOK("endpoint", "disable", id).output.contains("disabled now"))
+        #expect(try await shop.expectOK("endpoint", "show", id).output.contains("disabled since"))
+        #expect(try await shop.expectOK("endpoint", "enable", id).output.contains("enabled now"))
+
+        let keys = try await shop.expectOK("keys", "rotate", "--json").document()
+        #expect(keys["current"] as? Int == 3)
+    }
+
+    @Test(arguments: [
+        "http://shop.example/", "https://127.0.0.1/", "https://localhost/", "https://user@shop.example/",
+        "https://shop.example:22/", "ftp://shop.example/", "https://169.254.169.254/latest",
+    ]) func `an address that we would not call is refused when it is typed`(url: String) async throws {
+        let shop = try await Operator.withShop()
+        let outcome = try await shop.gatehouse("endpoint", "create", url)
+        #expect(outcome.exit == .code(64))
+        #expect(outcome.errors.contains("fix: "))
+        #expect(try await shop.store.read { try $0.endpoints(of: try $0.sites()[0].id) }.isEmpty)
+    }
+
+    @Test func `what it missed is counted, planned once, and found again`() async throws {
+        let shop = try await Operator.withShop()
+        let made = try await shop.expectOK("endpoint", "create", "https://shop.example/hook", "--json").document()
+        let id = try #require((made["endpoint"] as? [String: Any])?["id"] as? String)
+        try await shop.expectOK("endpoint", "disable", id)
+        let site = try await shop.store.read { try $0.sites()[0].id }
+        try await shop.store.transaction { transaction in
+            for _ in 0..<3 { try transaction.stage(.memberCreated, MessageFacts(), of: site, at: .now) }
+            _ = try transaction.relay(limit: 10, at: .now)
+        }
+        try await shop.expectOK("endpoint", "enable", id)
+        let preview = try await shop.expectOK(
+            "deliveries",
+            "recover",
+            id,
+            "--since",
+            "1h",
+            "--preview",
+            "--json"
+        ).document()
+        #expect(preview["missed"] as? Int == 3)
+        #expect(preview["planned"] as? Int == 0)
+        for planned in [3, 0] {
+            let recovered = try await shop.expectOK("deliveries", "recover", id, "--since", "1h", "--json").document()
+            #expect(recovered["planned"] as? Int == planned)
+        }
+        let found = try await shop.expectOK(
+            "deliveries",
+            "list",
+            "--state",
+            "pending",
+            "--event",
+            "member.created",
+            "--limit",
+            "2",
+            "--json"
+        ).document()
+        let deliveries = try #require(found["deliveries"] as? [[String: Any]])
+        #expect(deliveries.count == 2)
+        let next = try #require(found["next"] as? String)
+        let rest = try await shop.expectOK("deliveries", "list", "--after", next, "--json").document()
+        #expect((rest["deliveries"] as? [Any])?.count == 1)
+
+        let delivery = try #require(deliveries[0]["id"] as? String)
+        #expect(try await shop.expectOK("deliveries", "show", delivery).output.contains(#""event":"member.created""#))
+        try await shop.expectOK("deliveries", "resend", delivery)
+        let jobs = JobQueue(redis: shop.redis, logger: CapturedLog().logger)
+        #expect(try await jobs.stats(of: "notifications").held == 4)
+        #expect(try await shop.expectOK("deliveries", "tail", "--until-idle", "10ms").output == "")
+    }
+}

@@ -1,0 +1,36 @@
+import Foundation
+import TestKit
+
+/// The real executable, with a Redis of its own, on a test's database.
+final class NotificationsProcess: Sendable {
+    let redis: RedisServer
+    let databaseURL: String
+    let settings: [String: String]
+
+    init(
+        _ site: TestSite,
+        settings: [String: String] = [:]
+    ) async throws {
+        redis = try await RedisServer(.init(isDurable: true))
+        databaseURL = site.databaseURL
+        self.settings = settings
+    }
+
+    /// Starts it, also for the second time.
+    func start() throws -> ServerProcess {
+        var environment = [
+            "DATABASE_URL": databaseURL, "REDIS_URL": redis.url, "APP_KEYS": TestSite.keys, "LOG_LEVEL": "warning",
+            "NOTIFICATIONS_HEALTH_PORT": "\(try freePort())", "OUTBOUND_ALLOW": "127.0.0.0/8", "OUTBOUND_PLAIN": "true",
+        ]
+        environment.merge(settings) { $1 }
+        return try ServerProcess(
+            .init(Self.executable, [], environment: environment, log: try TestDirectory.make("notifications") + "/log")
+        )
+    }
+
+    /// Beside the test's own executable.
+    private static var executable: String {
+        let own = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
+        return own.deletingLastPathComponent().appending(path: "notifications").path
+    }
+}
