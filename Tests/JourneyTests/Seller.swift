@@ -79,8 +79,8 @@ struct Seller: Sendable {
         return try await store.transaction { try $0.apply(delivery, at: now) }
     }
 
-    func delivery(_ body: [UInt8], receivedAt: Date) -> Delivery {
-        Delivery(site: site.id, provider: .thriveCart, receivedAt: receivedAt, body: body)
+    func delivery(_ body: [UInt8], receivedAt: Date) -> InboundDelivery {
+        InboundDelivery(site: site.id, provider: .thriveCart, receivedAt: receivedAt, body: body)
     }
 
     /// Posts a fixture, with some of its fields replaced.

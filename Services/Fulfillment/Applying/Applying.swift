@@ -9,7 +9,7 @@ extension Transaction {
     /// The same delivery again is `.known`; the same fact by another road is merged into the ledger and changes nothing
     /// that was known. Two at once for one order, or for one new member, wait for each other. Source: rules B1 to B3.
     /// - Parameter now: our clock while it is applied.
-    package func apply(_ delivery: Delivery, at now: Date) throws -> Applied {
+    package func apply(_ delivery: InboundDelivery, at now: Date) throws -> Applied {
         guard let site = try site(delivery.site) else { return .noSite }
         let event = try delivery.event(of: site)
         guard let id = try keep(event, delivery, at: now) else { return .known }
@@ -25,7 +25,7 @@ extension Transaction {
     }
 
     /// Nil when the delivery is done with. One that failed may be tried again, and one that is replayed.
-    private func keep(_ event: CheckoutEvent, _ delivery: Delivery, at now: Date) throws -> InboundEvent.ID? {
+    private func keep(_ event: CheckoutEvent, _ delivery: InboundDelivery, at now: Date) throws -> InboundEvent.ID? {
         if let kept = try insert(delivery.record(event, at: now), at: now) { return kept }
         guard let known = try lockInboundEvent(event.deliveryKey, from: delivery.provider, of: delivery.site),
             known.status == .failed || delivery.source == .replay
@@ -34,7 +34,7 @@ extension Transaction {
     }
 
     /// Keeps a delivery that could not be applied, where an operator looks for it. Its effects were rolled back.
-    package func keepFailed(_ delivery: Delivery, _ reason: String, at now: Date) throws {
+    package func keepFailed(_ delivery: InboundDelivery, _ reason: String, at now: Date) throws {
         guard let site = try site(delivery.site) else { return }
         let record = delivery.record(try delivery.event(of: site), at: now)
         guard let id = try insert(record, at: now) else { return }
@@ -47,7 +47,7 @@ extension Transaction {
         _ event: CheckoutEvent,
         to reference: OrderReference,
         as id: InboundEvent.ID,
-        _ delivery: Delivery,
+        _ delivery: InboundDelivery,
         of site: Site,
         at now: Date
     ) throws -> Verdict {

@@ -72,7 +72,7 @@ package struct ApplyInboundEvent: Job {
     // What is done.
 
     package func run(_ deps: FulfillmentDependencies, _ context: JobContext) async throws -> JobOutcome {
-        let delivery = Delivery(
+        let delivery = InboundDelivery(
             site: site,
             provider: provider,
             source: source,
@@ -105,7 +105,7 @@ package struct ApplyInboundEvent: Job {
 extension ApplyInboundEvent {
     /// What no retry puts right goes to the dead letters; the event is kept beside the others, so that it is found.
     private func keepFailed(
-        _ delivery: Delivery,
+        _ delivery: InboundDelivery,
         _ error: any Error,
         _ deps: FulfillmentDependencies,
         _ context: JobContext

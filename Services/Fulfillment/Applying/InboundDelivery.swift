@@ -5,7 +5,7 @@ package import Store
 import ThriveCart
 
 /// One verified body, on its way to being applied.
-package struct Delivery: Sendable {
+package struct InboundDelivery: Sendable {
     package var site: Site.ID
     package var provider: Provider
     package var source: InboundEvent.Source
