@@ -34,7 +34,8 @@ package struct Site: Sendable, Hashable {
         self.id = id
         self.slug = slug
         self.name = name
-        self.thriveCartAccount = thriveCartAccount?.trimmingBlanks().lowercased()
+        let account = thriveCartAccount?.trimmingBlanks().lowercased()
+        self.thriveCartAccount = account == "" ? nil : account
         self.testModeGrants = testModeGrants
         self.policy = policy
         self.status = status

@@ -26,4 +26,24 @@ extension Transaction {
             .decode(String.self)
         )
     }
+
+    /// Whether an event is the first that told one of these facts.
+    package func isClaimed(
+        any keys: [NaturalKey],
+        by event: InboundEvent.ID,
+        of site: Site.ID
+    ) throws(PostgresError) -> Bool {
+        guard !keys.isEmpty else { return false }
+        return try !rows(
+            """
+            SELECT
+            FROM idempotency_keys
+            WHERE site = \(site)
+              AND key = ANY(\(keys.map(\.text)))
+              AND event = \(event)
+            LIMIT 1
+            """
+        )
+        .isEmpty
+    }
 }

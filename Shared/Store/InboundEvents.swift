@@ -99,10 +99,10 @@ extension Transaction {
         _ deliveryKey: String,
         from provider: Provider,
         of site: Site.ID
-    ) throws(PostgresError) -> InboundEvent.ID? {
-        try rows(
+    ) throws(PostgresError) -> (id: InboundEvent.ID, status: InboundEvent.Status)? {
+        let found = try rows(
             """
-            SELECT id
+            SELECT id, status
             FROM inbound_events
             WHERE site = \(site)
               AND provider = \(provider)
@@ -110,14 +110,22 @@ extension Transaction {
             FOR UPDATE
             """
         )
-        .decode(InboundEvent.ID.self).first
+        return try found.first.map { row throws(PostgresError) in (try row["id"], try row["status"]) }
     }
 
-    package func settle(_ event: InboundEvent.ID, _ verdict: Verdict, at now: Date) throws(PostgresError) {
+    /// Writes what became of an event, and what else an operator should know of it.
+    package func settle(
+        _ event: InboundEvent.ID,
+        _ verdict: Verdict,
+        remarks: Set<CheckoutRemark> = [],
+        at now: Date
+    ) throws(PostgresError) {
+        let remarks = remarks.map(\.rawValue).sorted().joined(separator: ", ")
+        let reason = verdict.reason ?? (remarks.isEmpty ? nil : remarks)
         try run(
             """
             UPDATE inbound_events
-            SET status = \(verdict.status), reason = \(verdict.reason), applied_at = \(now)
+            SET status = \(verdict.status), reason = \(reason), applied_at = \(now)
             WHERE id = \(event)
             """
         )

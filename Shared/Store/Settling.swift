@@ -13,13 +13,15 @@ extension Transaction {
     ///   - order: its ledger as it was saved.
     ///   - formerCustomer: whose order it was taken for until now.
     ///   - buyersChanged: false where nothing new was said of the buyer; saves the looking.
+    /// - Returns: the plans that its items open, whether or not they were bought.
+    @discardableResult
     package func settle(
         _ order: inout StoredOrder,
         formerCustomer: String? = nil,
         buyersChanged: Bool,
         of site: Site,
         _ cause: Cause
-    ) throws(PostgresError) {
+    ) throws(PostgresError) -> [Plan] {
         try lockMapping(of: site.id, for: .reading)
         let plans = try plans(openedBy: Set(order.ledger.items.keys), of: site.id)
         let opening = plans.reduce(into: Set<ItemKey>()) { $0.formUnion($1.items) }
@@ -50,6 +52,7 @@ extension Transaction {
         var emails = Set(order.ledger.buyers.values.compactMap { $0.email?.normalized })
         if let member = alignment.member { emails.insert(member.email.normalized) }
         try refreshLeads(of: emails, of: site.id, at: cause.now)
+        return plans
     }
 
     /// The member, where the order's news say nothing else of them than is known.

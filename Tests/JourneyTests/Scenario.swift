@@ -29,6 +29,11 @@ struct Parcel: Decodable, Sendable {
     /// Field in PHP's brackets → value.
     var replace: [String: String]
 
+    init(file: String, replace: [String: String]) {
+        self.file = file
+        self.replace = replace
+    }
+
     init(from decoder: any Decoder) throws {
         if let file = try? decoder.singleValueContainer().decode(String.self) {
             self.file = file
@@ -160,6 +165,7 @@ extension ScenarioFile {
     /// Our own, and every `*.json` of the folder in `SCENARIOS_DIR`, whose bodies are in that of `EVENTS_DIR`.
     static func all() throws -> [(file: String, events: URL, scenario: Scenario, plans: [String: String])] {
         var found = try load(fixtures.appending(path: "scenarios.json"), events: events)
+        found += try load(fixtures.appending(path: "scenarios-rules.json"), events: events)
         let environment = ProcessInfo.processInfo.environment
         if let folder = environment["SCENARIOS_DIR"].map({ URL(filePath: $0) }) {
             let more = environment["EVENTS_DIR"].map { URL(filePath: $0) } ?? events

@@ -28,32 +28,42 @@ import ThriveCart
         }
     }
 
-    @Test func `10 000 permutations, tripled, give each order one end state`() throws {
-        let events = try Self.bodies().map { try ThriveCartBody.parse($0).checkoutEvent(account: "examplestudio") }
-        let told = events.compactMap { event in event.order.map { ($0, Order(event, heardAt: Self.now)) } }
-        #expect(told.count > 80)
-
-        func ledgers(_ told: [(OrderReference, Order)]) -> [OrderReference: Order] {
-            told.reduce(into: [:]) { $0[$1.0, default: Order()].merge($1.1) }
+    /// What each distinct event tells of its order: a form and its JSON twin tell the same.
+    private static func told() throws -> [(order: OrderReference, news: Order)] {
+        var seen: Set<[AnyHashable]> = []
+        return try bodies().compactMap { body in
+            let event = try ThriveCartBody.parse(body).checkoutEvent(account: "examplestudio")
+            guard let order = event.order else { return nil }
+            let news = Order(event, heardAt: now)
+            return seen.insert([order, news]).inserted ? (order, news) : nil
         }
-        let expected = ledgers(told)
+    }
+
+    private static func ledgers(_ told: [(order: OrderReference, news: Order)]) -> [OrderReference: Order] {
+        told.reduce(into: [:]) { $0[$1.order, default: Order()].merge($1.news) }
+    }
+
+    /// Two times 5 000, side by side.
+    @Test(arguments: [UInt64(20_260_921), 20_260_922])
+    func `10 000 permutations, tripled, give each order one end state`(seed: UInt64) throws {
+        let told = try Self.told()
+        #expect(told.count > 45)
+        let expected = Self.ledgers(told)
         #expect(expected.count > 15)
-        var random = SeededGenerator(seed: 20_260_921)
+        var random = SeededGenerator(seed: seed)
         var tripled = told + told + told
-        for permutation in 0..<10_000 {
+        for permutation in 0..<5_000 {
             tripled.shuffle(using: &random)
-            let found = ledgers(tripled)
-            guard found == expected else {
+            guard Self.ledgers(tripled) == expected else {
                 Issue.record("permutation \(permutation) differs")
                 return
             }
         }
-        let policy = AccessPolicy()
+        // Access is worked out from the ledger alone, so one look stands for all.
+        let found = Self.ledgers(tripled)
         for (reference, order) in expected {
-            #expect(
-                ledgers(tripled)[reference]?.states(at: Self.now, policy: policy)
-                    == order.states(at: Self.now, policy: policy)
-            )
+            let states = order.states(at: Self.now, policy: AccessPolicy())
+            #expect(found[reference]?.states(at: Self.now, policy: AccessPolicy()) == states)
         }
     }
 
@@ -62,7 +72,7 @@ import ThriveCart
         let bodies = try Self.bodies()
         var random = SeededGenerator(seed: testModeGrants ? 1 : 2)
         var expected: [String]?
-        for round in 0..<5 {
+        for round in 0..<4 {
             let seller = try await Seller(plans: Self.plans, testModeGrants: testModeGrants)
             let deliveries = round == 0 ? bodies : (bodies + bodies).shuffled(using: &random)
             for body in deliveries { try await seller.apply(body, at: Self.now) }
@@ -83,7 +93,7 @@ import ThriveCart
         let bodies = try Self.bodies()
         let inRow = try await Seller(plans: Self.plans)
         for body in bodies { try await inRow.apply(body, at: Self.now) }
-        for seed in UInt64(1)...3 {
+        for seed in UInt64(1)...2 {
             var random = SeededGenerator(seed: seed)
             let atOnce = try await Seller(plans: Self.plans)
             let shuffled = (bodies + bodies).shuffled(using: &random)

@@ -75,8 +75,42 @@ struct Seller: Sendable {
 
     @discardableResult
     func apply(_ body: [UInt8], receivedAt: Date? = nil, at now: Date) async throws -> Applied {
-        let delivery = Delivery(site: site.id, provider: .thriveCart, receivedAt: receivedAt ?? now, body: body)
+        let delivery = delivery(body, receivedAt: receivedAt ?? now)
         return try await store.transaction { try $0.apply(delivery, at: now) }
+    }
+
+    func delivery(_ body: [UInt8], receivedAt: Date) -> Delivery {
+        Delivery(site: site.id, provider: .thriveCart, receivedAt: receivedAt, body: body)
+    }
+
+    /// Posts a fixture, with some of its fields replaced.
+    @discardableResult
+    func post(_ file: String, _ replace: [String: String] = [:], at now: Double) async throws -> Int {
+        let body = try Parcel(file: file, replace: replace).body(in: ScenarioFile.events)
+        return try await post(body, at: Date(timeIntervalSince1970: now))
+    }
+
+    func member(_ email: String) async throws -> Member? {
+        guard let email = EmailAddress(email) else { return nil }
+        return try await store.read { try $0.member(email: email, of: site.id) }
+    }
+
+    /// Column by column, the rows of a query that answers text.
+    func texts(_ query: Query) async throws -> [String] {
+        try await database.pool.query(query).decode(String.self)
+    }
+
+    /// What has been told, in order.
+    func messages() async throws -> [String] { try await texts("SELECT type FROM outbox ORDER BY position") }
+
+    /// Settles every order again, as after a change of plans or policy.
+    func rederive(at now: Double) async throws {
+        let cause = Cause(.byOperator, "plan link", at: Date(timeIntervalSince1970: now))
+        var last: Order.ID?
+        repeat {
+            let before = last
+            last = try await store.transaction { try $0.rederive(site.id, after: before, limit: 2, cause) }
+        } while last != nil
     }
 
     /// What an address has of a plan; nil for nobody and nothing.
@@ -131,5 +165,11 @@ struct Seller: Sendable {
             """
         )
         .decode(String.self)
+    }
+}
+
+extension ItemKey: ExpressibleByStringLiteral {
+    public init(stringLiteral text: String) {
+        self.init(text)!
     }
 }

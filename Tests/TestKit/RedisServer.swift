@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Logging
 package import Redis
 import Synchronization

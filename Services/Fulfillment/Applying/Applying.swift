@@ -20,30 +20,25 @@ extension Transaction {
         } else {
             verdict = try applyWithoutOrder(event, of: site, receivedAt: delivery.receivedAt, at: now)
         }
-        try settle(id, verdict, at: now)
+        try settle(id, verdict, remarks: event.remarks, at: now)
         return .kept(id, verdict)
     }
 
+    /// Nil when the delivery is done with. One that failed may be tried again, and one that is replayed.
     private func keep(_ event: CheckoutEvent, _ delivery: Delivery, at now: Date) throws -> InboundEvent.ID? {
-        let kept = try insert(
-            InboundRecord(
-                id: .new(at: now),
-                site: delivery.site,
-                provider: delivery.provider,
-                deliveryKey: event.deliveryKey,
-                name: event.name,
-                source: delivery.source,
-                body: delivery.body,
-                mode: event.mode,
-                orderNumber: event.order?.number,
-                email: event.buyer?.email?.normalized,
-                occurredAt: event.occurredAt,
-                receivedAt: delivery.receivedAt
-            ),
-            at: now
-        )
-        guard kept == nil, delivery.source == .replay else { return kept }
-        return try lockInboundEvent(event.deliveryKey, from: delivery.provider, of: delivery.site)
+        if let kept = try insert(delivery.record(event, at: now), at: now) { return kept }
+        guard let known = try lockInboundEvent(event.deliveryKey, from: delivery.provider, of: delivery.site),
+            known.status == .failed || delivery.source == .replay
+        else { return nil }
+        return known.id
+    }
+
+    /// Keeps a delivery that could not be applied, where an operator looks for it. Its effects were rolled back.
+    package func keepFailed(_ delivery: Delivery, _ reason: String, at now: Date) throws {
+        guard let site = try site(delivery.site) else { return }
+        let record = delivery.record(try delivery.event(of: site), at: now)
+        guard let id = try insert(record, at: now) else { return }
+        try settle(id, .failed(reason), at: now)
     }
 
     // MARK: About an order
@@ -72,7 +67,7 @@ extension Transaction {
             occurredAt: event.occurredAt,
             at: now
         )
-        try settle(
+        let plans = try settle(
             &order,
             formerCustomer: before.buyers.values.customer,
             buyersChanged: before.buyers.mapValues(\.firstSeenAt) != order.ledger.buyers.mapValues(\.firstSeenAt),
@@ -82,23 +77,26 @@ extension Transaction {
         // Without a key of its own, a fact is news when the ledger learned something.
         let isNews = keys.isEmpty ? order.ledger != before : !claimed.isEmpty
         if isNews { try tell(event, of: order, before: before, of: site, at: now) }
-        return try verdict(on: event, of: order, isNews: isNews, of: site)
+        var isOwn = isNews
+        if !isNews, delivery.source == .replay { isOwn = try keys.isEmpty || isClaimed(any: keys, by: id, of: site.id) }
+        return verdict(on: event, of: order, opens: !plans.isEmpty, isOwn: isOwn, of: site)
     }
 
+    /// - Parameter isOwn: whether this event told the fact first.
     private func verdict(
         on event: CheckoutEvent,
         of order: StoredOrder,
-        isNews: Bool,
+        opens: Bool,
+        isOwn: Bool,
         of site: Site
-    ) throws -> Verdict {
+    ) -> Verdict {
         guard site.grants(in: order.reference.mode) else {
             return .flagged(event.remarks.contains(.modeContradiction) ? "mode-contradiction" : "test-mode")
         }
-        let opens = try !plans(openedBy: Set(order.ledger.items.keys), of: site.id).isEmpty
         guard opens || order.ledger.items.isEmpty else { return .flagged("unmapped") }
         if order.member == nil, order.ledger.buyers.values.newestEmail == nil { return .flagged("no-email") }
         if order.ledger.onlyItem == nil, event.isAboutOnlyItem { return .flagged(OrderFlag.itemUnclear.rawValue) }
-        return isNews ? .applied : .ignored("known")
+        return isOwn ? .applied : .ignored("known")
     }
 
     // MARK: About none

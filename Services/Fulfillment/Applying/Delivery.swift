@@ -27,6 +27,24 @@ package struct Delivery: Sendable {
         self.body = body
     }
 
+    /// The row that it becomes.
+    func record(_ event: CheckoutEvent, at now: Date) -> InboundRecord {
+        InboundRecord(
+            id: .new(at: now),
+            site: site,
+            provider: provider,
+            deliveryKey: event.deliveryKey,
+            name: event.name,
+            source: source,
+            body: body,
+            mode: event.mode,
+            orderNumber: event.order?.number,
+            email: event.buyer?.email?.normalized,
+            occurredAt: event.occurredAt,
+            receivedAt: receivedAt
+        )
+    }
+
     /// What it tells, in our words. Throws what no verified body does.
     func event(of site: Site) throws -> CheckoutEvent {
         switch provider {

@@ -87,6 +87,9 @@ package struct ApplyInboundEvent: Job {
             // A database that is away spends no attempt: what was accepted is applied when it is back.
             context.logger.warning("the database is away", metadata: ["error": "\(error)"])
             return .snoozed(.seconds(Int.random(in: 5...15)))
+        } catch {
+            await keepFailed(delivery, error, deps, context)
+            throw error
         }
         Counter(label: "fulfillment_events_total", dimensions: [("verdict", applied.label)]).increment()
         context.logger.info("event applied", metadata: applied.metadata)
@@ -95,6 +98,25 @@ package struct ApplyInboundEvent: Job {
         case .kept: return .done
         case .known: return .discarded("the same delivery was applied before")
         case .noSite: return .discarded("no such site")
+        }
+    }
+}
+
+extension ApplyInboundEvent {
+    /// What no retry puts right goes to the dead letters; the event is kept beside the others, so that it is found.
+    private func keepFailed(
+        _ delivery: Delivery,
+        _ error: any Error,
+        _ deps: FulfillmentDependencies,
+        _ context: JobContext
+    ) async {
+        // Because any other error may hold what the body said.
+        let reason = (error as? PostgresError).map { "\($0)" } ?? "\(type(of: error))"
+        let now = context.now()
+        do {
+            try await deps.store.transaction { try $0.keepFailed(delivery, reason, at: now) }
+        } catch let second {
+            context.logger.error("a failed event could not be kept", metadata: ["error": "\(type(of: second))"])
         }
     }
 }

@@ -31,11 +31,7 @@ package struct Order: Sendable, Hashable {
 
     package mutating func merge(_ other: Self) {
         sale = joined(sale, other.sale)
-        items.merge(other.items) { one, two in
-            var merged = one
-            merged.merge(two)
-            return merged
-        }
+        for (key, item) in other.items { items[key, default: OrderItem()].merge(item) }
         unplaced.merge(other.unplaced)
         buyers.merge(other.buyers) { $0.joined(with: $1) }
     }
