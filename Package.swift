@@ -149,7 +149,7 @@ let package = Package(
             of: ["SandboxPages"],
             ["Domain", "ThriveCart", "Web", .asyncHTTPClient, .hummingbird, .httpTypes, .nio, .nioHTTP1]
         ),
-        tests("Deployment", of: [], ["Boot"]),
+        tests("Deployment", of: [], ["Boot", "Web", .hummingbird, .httpTypes]),
         tests(
             "Journey",
             of: [],
