@@ -165,6 +165,7 @@ let package = Package(
             path: "Tests/Faults",
             swiftSettings: .strict
         ),
+        tests("Deployment", of: [], ["Boot", "Web", .hummingbird, .httpTypes]),
         tests(
             "Journey",
             of: ["ingress", "fulfillment", "gatehouse", "sandbox"],
