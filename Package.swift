@@ -174,7 +174,7 @@ let package = Package(
             of: ["SandboxPages"],
             ["Domain", "ThriveCart", "Web", .asyncHTTPClient, .hummingbird, .httpTypes, .nio, .nioHTTP1]
         ),
-        tests("Deployment", of: [], ["Boot"]),
+        tests("Deployment", of: [], ["Boot", "Web", .hummingbird, .httpTypes]),
 
         // MARK: The whole system: its journeys, its faults, its speed
 

@@ -56,7 +56,8 @@ import Testing
 
     @Test(arguments: [
         "docker/local/up", "docker/local/test", "docker/secrets.sh", ".ci/run", "docker/local/say.sh",
-        "docker/local/packages.sh", "docker/local/toolchain.sh", "docker/local/settings.sh", "docker/local/processes.sh", "docker/local/servers.sh",
+        "docker/local/packages.sh", "docker/local/toolchain.sh", "docker/local/settings.sh",
+        "docker/local/processes.sh", "docker/local/servers.sh",
         "docker/local/purchase.sh",
     ])
     func `the scripts can be read by their shell`(file: String) throws {

@@ -1,8 +1,8 @@
 # Starting, watching and stopping processes, and only those that are ours. Sourced, never run.
 # shellcheck shell=bash
 
-# apart COMMAND…: runs it in the background in a session of its own, so that Ctrl-C reaches us alone and we stop things
-# in order. $! is its process id. It must not hold our lock (descriptor 9) when it outlives us.
+# apart COMMAND…: runs it in the background in a session of its own, so that Ctrl-C reaches us alone and we stop
+# things in order. $! is its process id. It must not hold our lock (descriptor 9) when it outlives us.
 apart() {
     setsid "$@" </dev/null 9>&- &
 }

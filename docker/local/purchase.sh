@@ -4,7 +4,8 @@
 make_demo_site() {
     step "Making a demo site"
     gatehouse site create demo --name Demo --thrivecart-account demoshop \
-        --thrivecart-secret-file "$thrivecart_secret_file" --if-missing >/dev/null || fail "could not make the demo site"
+        --thrivecart-secret-file "$thrivecart_secret_file" --if-missing >/dev/null ||
+        fail "could not make the demo site"
     make_plan course "Sailing course" product-7
     make_plan cards "Knot cards" bump-7
     make_plan navigation "Coastal navigation" upsell-3
@@ -42,8 +43,8 @@ play_purchase() {
 
 # ask_sandbox METHOD PATH [BODY]: its JSON API.
 ask_sandbox() {
-    curl -sS --noproxy '*' --fail-with-body --max-time 10 -X "$1" -H 'Content-Type: application/json' ${3:+--data "$3"} \
-        "http://127.0.0.1:$SANDBOX_PORT/api/$2"
+    curl -sS --noproxy '*' --fail-with-body --max-time 10 -X "$1" \
+        -H 'Content-Type: application/json' ${3:+--data "$3"} "http://127.0.0.1:$SANDBOX_PORT/api/$2"
 }
 
 delivery_of() {

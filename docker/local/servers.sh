@@ -1,4 +1,5 @@
-# The private Postgres and Redis under .local/: their data lasts from run to run, they themselves do not. Sourced, never run.
+# The private Postgres and Redis under .local/: their data lasts from run to run, they themselves do not.
+# Sourced, never run.
 # shellcheck shell=bash
 
 redis_folder=$project/.local/redis
@@ -84,10 +85,10 @@ choose_postgres_folder() {
 }
 
 find_postgres_programs() {
-    local version
+    local version root=/usr/lib/postgresql
     version=$(cat "$postgres_folder/PG_VERSION" 2>/dev/null || true)
-    postgres_programs=$(find /usr/lib/postgresql -mindepth 2 -maxdepth 2 -path "*/${version:-*}/bin" | sort -V | tail -n 1)
-    [ -x "$postgres_programs/postgres" ] || fail "no server programs of Postgres ${version:-} under /usr/lib/postgresql"
+    postgres_programs=$(find "$root" -mindepth 2 -maxdepth 2 -path "*/${version:-*}/bin" | sort -V | tail -n 1)
+    [ -x "$postgres_programs/postgres" ] || fail "no server programs of Postgres ${version:-} under $root"
 }
 
 make_cluster() {
@@ -104,8 +105,8 @@ make_cluster() {
 
 # sql DATABASE TEXT: prints the answer, bare.
 sql() {
-    PGPASSWORD=$POSTGRES_PASSWORD PGCONNECT_TIMEOUT=5 "$postgres_programs/psql" -X -At -h 127.0.0.1 -p "$POSTGRES_PORT" \
-        -U gatehouse -d "$1" -v ON_ERROR_STOP=1 -c "$2"
+    PGPASSWORD=$POSTGRES_PASSWORD PGCONNECT_TIMEOUT=5 "$postgres_programs/psql" -X -At \
+        -h 127.0.0.1 -p "$POSTGRES_PORT" -U gatehouse -d "$1" -v ON_ERROR_STOP=1 -c "$2"
 }
 
 postgres_answers() {

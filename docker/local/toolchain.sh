@@ -4,7 +4,7 @@
 # Puts Swift on the PATH, from where its installers leave it, and refuses one that is too old.
 find_swift() {
     local folder version
-    for folder in "$HOME/.local/share/swiftly/bin" /opt/swift/usr/bin /usr/share/swift/usr/bin /usr/local/swift/usr/bin; do
+    for folder in "$HOME/.local/share/swiftly/bin" {/opt,/usr/share,/usr/local}/swift/usr/bin; do
         command -v swift >/dev/null && break
         [ ! -x "$folder/swift" ] || PATH=$PATH:$folder
     done
@@ -13,8 +13,8 @@ find_swift() {
     [ "$(printf '%s\n' 6.3 "$version" | sort -V | head -n 1)" = 6.3 ] || fail "Swift $version is too old; 6.3 is needed"
 }
 
-# Files of the build and of our data belong to whoever ran us last, perhaps root. With sudo we take them over; without it
-# we say so.
+# Files of the build and of our data belong to whoever ran us last, perhaps root. With sudo we take them over;
+# without it we say so.
 own_folders() {
     local folder
     for folder in "$project/.build" "$project/.local"; do

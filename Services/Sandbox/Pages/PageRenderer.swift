@@ -23,7 +23,6 @@ struct PageRenderer: Sendable {
         "deliveries": PackageResources.deliveries_mustache,
         "delivery": PackageResources.delivery_mustache,
         "workshop": PackageResources.workshop_mustache,
-        "problem": PackageResources.problem_mustache,
     ]
     private static let style = text(PackageResources.style_css)
 
