@@ -133,7 +133,9 @@ package struct GuardedClient: Sendable {
             } catch {
                 clients.giveBack(key, client, isBroken: true)
                 // A connection that waited for its next use may be closed by the other side at that very moment.
-                guard isUsedAgain, mayRepeat, (error as? HTTPClientError) == .remoteConnectionClosed else { throw error }
+                guard isUsedAgain, mayRepeat, (error as? HTTPClientError) == .remoteConnectionClosed else {
+                    throw error
+                }
                 mayRepeat = false
             }
         }

@@ -106,4 +106,31 @@ import Testing
         #expect(try await jobs.stats(of: "notifications").held == 4)
         #expect(try await shop.expectOK("deliveries", "tail", "--until-idle", "10ms").output == "")
     }
+
+    @Test func `letters are written once members are to have them, and shown`() async throws {
+        let shop = try await Operator.withShop()
+        try await shop.expectOK("mails", "members", "--sign-in-url", "https://members.example/in")
+        #expect(try await shop.gatehouse("mails", "members").exit == .code(64))
+        let site = try await shop.store.read { try $0.sites()[0].id }
+        let now = Date.now
+        let mail = Mail(
+            id: .new(at: now),
+            site: site,
+            template: "welcome",
+            dedupeKey: "k",
+            recipient: try #require(EmailAddress("ana@example.com")),
+            subject: "Welcome",
+            text: "Hello Ana",
+            html: "<p>Hello Ana</p>",
+            createdAt: now
+        )
+        try await shop.store.transaction { transaction in
+            #expect(try transaction.stage(mail))
+            #expect(try !transaction.stage(mail))
+            try transaction.settle(mail.id, as: .kept, at: now)
+        }
+        #expect(try await shop.expectOK("mails", "list", "--state", "kept").output.contains("ana@example.com"))
+        #expect(try await shop.expectOK("mails", "show", mail.id.description).output.contains("Hello Ana"))
+        try await shop.expectOK("mails", "members", "--off")
+    }
 }

@@ -156,13 +156,43 @@ import Testing
     @Test func `410 switches the endpoint off and cancels what waits for it`() async throws {
         let office = try await Office()
         let receiver = try await Receiver.start { _, _ in .status(410) }
-        let endpoint = try await office.site.endpoint(receiver.url())
+        let endpoint = try await office.site.endpoint(receiver.url(), contact: "ops@example.com")
         for _ in 0..<3 { try await office.site.stage() }
         try await office.open {
             try await eventually { try await office.site.unsettled == 0 }
         }
         let kept = try await office.site.store.read { try $0.endpoint(endpoint.id) }
         #expect(kept?.state == .gone)
+        let mails = try await office.site.store.read { try $0.mails(of: nil, state: nil, after: nil, limit: 10) }
+        #expect(mails.map(\.recipient.original) == ["ops@example.com"])
+        try await receiver.stop()
+    }
+
+    @Test(arguments: [200, 500]) func `a test message goes the way of all, and is tried once`(status: Int) async throws
+    {
+        let office = try await Office()
+        let receiver = try await Receiver.start { _, _ in .status(status) }
+        let made = try await office.site.endpoint(receiver.url(), types: [.orderPaid])
+        let (store, now) = (office.site.store, Date())
+        try await office.open {
+            let plan = try await store.transaction { transaction in
+                try transaction.endpoint(made.id).flatMap { endpoint in
+                    try transaction.stageTest(
+                        to: endpoint,
+                        as: .new(at: now),
+                        body: [0x7B, 0x7D],
+                        step: DeliverySchedule.waits.count - 1,
+                        at: now
+                    )
+                }
+            }
+            try await office.jobs.enqueue([try #require(plan)])
+            try await eventually { try await office.site.unsettled == 0 }
+        }
+        #expect(receiver.requests.map(\.body) == [[0x7B, 0x7D]])
+        #expect(receiver.requests.first?.headers["x-gatehouse-event"] == "endpoint.test")
+        let state = status == 200 ? "delivered" : "failed"
+        #expect(try await office.site.count("SELECT count(*) FROM deliveries WHERE state = \(state)") == 1)
         try await receiver.stop()
     }
 

@@ -150,7 +150,9 @@ extension GuardedClient.Outcome {
     @Test func `many hosts at once, more than are kept`() async throws {
         let canary = try await Canary.start(answering: "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
         let client = GuardedClient(
-            policy: loopback, resolver: ScriptedResolver([["127.0.0.1"]]), limits: .init(timeout: .seconds(20))
+            policy: loopback,
+            resolver: ScriptedResolver([["127.0.0.1"]]),
+            limits: .init(timeout: .seconds(20))
         )
         let rules = rules
         let answered = try await withThrowingTaskGroup(of: Int?.self) { group in
