@@ -55,7 +55,7 @@ extension Operator {
     func hears(_ post: ThriveCartPost) async throws {
         let site = try #require(try await store.read { try $0.sites() }.first)
         let body = try ThriveCartBody.parse(post.formBody).withoutSecret()
-        let delivery = Delivery(site: site.id, provider: .thriveCart, receivedAt: .now, body: body)
+        let delivery = InboundDelivery(site: site.id, provider: .thriveCart, receivedAt: .now, body: body)
         try await store.transaction { _ = try $0.apply(delivery, at: .now) }
     }
 
