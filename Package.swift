@@ -59,7 +59,10 @@ let package = Package(
         shared("ThriveCart", ["Domain", "Sealing", .crypto]),
         shared(
             "PayPal",
-            ["COpenSSL", "Domain", "Redis", "Sealing", .asyncHTTPClient, .log, .nio, .nioFoundation, .nioHTTP1, .nioPosix],
+            [
+                "COpenSSL", "Domain", "Redis", "Sealing", .asyncHTTPClient, .log, .nio, .nioFoundation, .nioHTTP1,
+                .nioPosix,
+            ],
             resources: [.embedInCode("Webhooks/Roots")]
         ),
 
@@ -69,7 +72,7 @@ let package = Package(
         shared(
             "Boot",
             [
-                "Domain", "Jobs", "Outbound", "Postgres", "Redis", "Sealing", "Store", "Web",
+                "Domain", "Jobs", "Outbound", "PayPal", "Postgres", "Redis", "Sealing", "Store", "Web",
                 .configuration, .hummingbird, .lifecycle, .log, .metrics,
             ]
         ),
@@ -154,7 +157,10 @@ let package = Package(
         tests("Outbound", [.asyncHTTPClient, .nio, .nioHTTP1, .nioPosix]),
         tests("Store", ["Domain", "Postgres"]),
         tests("ThriveCart", ["Domain"]),
-        tests("PayPal", ["COpenSSL", "Domain", "Redis", "Sealing", .asyncHTTPClient, .hummingbird, .httpTypes, .log, .nio]),
+        tests(
+            "PayPal",
+            ["COpenSSL", "Domain", "Redis", "Sealing", .asyncHTTPClient, .hummingbird, .httpTypes, .log, .nio]
+        ),
         tests("Web", [.hummingbird, .httpTypes, .log, .metrics]),
         tests("Boot", ["Postgres", "Redis", "Sealing", "Web", .configuration, .log]),
         tests(

@@ -24,7 +24,9 @@ struct PayPalWire: Sendable {
         var headers = HTTPHeaders()
         headers.add(name: "Authorization", value: "Bearer " + token)
         headers.add(name: "Accept", value: "application/json")
-        headers.add(name: "PayPal-Partner-Attribution-Id", value: String(settings.attributionID.prefix(36)))
+        if !settings.attributionID.isEmpty {
+            headers.add(name: "PayPal-Partner-Attribution-Id", value: settings.attributionID)
+        }
         if call.method == .post || call.method == .patch {
             headers.add(name: "Content-Type", value: "application/json")
             headers.add(name: "Prefer", value: "return=representation")
@@ -78,7 +80,6 @@ struct PayPalWire: Sendable {
         request.headers.add(name: "Authorization", value: "Basic " + pair)
         request.headers.add(name: "Accept", value: "application/json")
         request.headers.add(name: "Content-Type", value: "application/x-www-form-urlencoded")
-        request.headers.add(name: "PayPal-Partner-Attribution-Id", value: String(settings.attributionID.prefix(36)))
         if let merchant {
             request.headers.add(
                 name: "PayPal-Auth-Assertion",
