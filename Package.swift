@@ -57,6 +57,14 @@ let package = Package(
 
         shared("Store", ["Domain", "Postgres", .crypto], resources: [.embedInCode("Migrations")]),
         shared("ThriveCart", ["Domain", "Sealing", .crypto]),
+        shared(
+            "PayPal",
+            [
+                "COpenSSL", "Domain", "Redis", "Sealing", .asyncHTTPClient, .log, .nio, .nioFoundation, .nioHTTP1,
+                .nioPosix,
+            ],
+            resources: [.embedInCode("Webhooks/Roots")]
+        ),
 
         // MARK: What every process has
 
@@ -64,7 +72,7 @@ let package = Package(
         shared(
             "Boot",
             [
-                "Domain", "Jobs", "Outbound", "Postgres", "Redis", "Sealing", "Store", "Web",
+                "Domain", "Jobs", "Outbound", "PayPal", "Postgres", "Redis", "Sealing", "Store", "Web",
                 .configuration, .hummingbird, .lifecycle, .log, .metrics,
             ]
         ),
@@ -149,6 +157,10 @@ let package = Package(
         tests("Outbound", [.asyncHTTPClient, .nio, .nioHTTP1, .nioPosix]),
         tests("Store", ["Domain", "Postgres"]),
         tests("ThriveCart", ["Domain"]),
+        tests(
+            "PayPal",
+            ["COpenSSL", "Domain", "Redis", "Sealing", .asyncHTTPClient, .hummingbird, .httpTypes, .log, .nio]
+        ),
         tests("Web", [.hummingbird, .httpTypes, .log, .metrics]),
         tests("Boot", ["Postgres", "Redis", "Sealing", "Web", .configuration, .log]),
         tests(
@@ -299,6 +311,7 @@ extension Target.Dependency {
     static var metrics: Self { .product(name: "Metrics", package: "swift-metrics") }
     static var mustache: Self { .product(name: "Mustache", package: "swift-mustache") }
     static var nio: Self { .product(name: "NIOCore", package: "swift-nio") }
+    static var nioFoundation: Self { .product(name: "NIOFoundationCompat", package: "swift-nio") }
     static var nioHTTP1: Self { .product(name: "NIOHTTP1", package: "swift-nio") }
     static var nioHTTPTypes: Self { .product(name: "NIOHTTPTypes", package: "swift-nio-extras") }
     static var nioPosix: Self { .product(name: "NIOPosix", package: "swift-nio") }

@@ -4,6 +4,7 @@ internal import Foundation
 internal import Glibc
 package import Hummingbird
 package import Logging
+package import PayPal
 package import Postgres
 package import Redis
 package import Sealing
@@ -125,6 +126,13 @@ package final class ServiceProcess: Sendable {
     package func sealer() throws -> Sealer {
         guard let keys = settings.keys else { throw SettingsError(missing: .appKeys) }
         return Sealer(keys)
+    }
+
+    /// PayPal, with a token that all processes share. What calls it names `Variable.payPal` in its `needs`.
+    package func payPal(redis: RedisClient) throws -> PayPalClient {
+        guard let settings = settings.payPal.settings else { throw SettingsError(missing: .payPalClientID) }
+        let store = RedisTokenStore(redis: redis, sealer: try sealer(), settings: settings, logger: logger)
+        return PayPalClient(settings, store: store, logger: logger)
     }
 
     /// Adds to what `/readyz` asks; comes before the server is made.
