@@ -143,7 +143,7 @@ let package = Package(
         .target(
             name: "TestKit",
             dependencies: [
-                "Domain", "Jobs", "Postgres", "Redis", "Sealing", "Store", "Web",
+                "COpenSSL", "Domain", "Jobs", "Postgres", "Redis", "Sealing", "Store", "Web",
                 .asyncHTTPClient, .hummingbird, .log, .nio, .nioPosix,
             ],
             path: "Tests/TestKit",

@@ -25,7 +25,10 @@ package struct PayPalCall: Sendable, Hashable {
     package var clientMetadataID: ClientMetadataID?
     /// Sandbox only: the outcome that PayPal should pretend. Never sent to live. Source: PayPal, "Negative testing".
     package var mockResponse: String?
-    package var timeout: Duration
+    package var patience: Patience
+
+    /// How long an answer may take: for capture and refund longer, because banks are asked meanwhile.
+    package enum Patience: Sendable, Hashable { case short, long }
 
     package struct Pair: Sendable, Hashable {
         package var name: String
@@ -37,10 +40,6 @@ package struct PayPalCall: Sendable, Hashable {
         }
     }
 
-    /// What calls may take: capture and refund longer, because banks are asked meanwhile.
-    package static let shortTimeout = Duration.seconds(10)
-    package static let longTimeout = Duration.seconds(30)
-
     package init(
         _ name: String,
         _ method: Method,
@@ -49,7 +48,7 @@ package struct PayPalCall: Sendable, Hashable {
         body: JSON? = nil,
         merchant: String? = nil,
         requestID: String? = nil,
-        timeout: Duration = shortTimeout
+        patience: Patience = .short
     ) {
         self.name = name
         self.method = method
@@ -58,7 +57,7 @@ package struct PayPalCall: Sendable, Hashable {
         self.body = body?.bytes
         self.merchant = merchant
         self.requestID = requestID
-        self.timeout = timeout
+        self.patience = patience
     }
 
     /// The same call with the details that only some callers have.

@@ -16,16 +16,34 @@ package struct PayPalClient: Sendable {
     /// More than any answer of PayPal has; a report of 500 transactions has about a megabyte.
     static let longestAnswer = 8 << 20
 
+    package struct Timeouts: Sendable, Hashable {
+        package var short: Duration
+        package var long: Duration
+
+        package init(short: Duration = .seconds(10), long: Duration = .seconds(30)) {
+            self.short = short
+            self.long = long
+        }
+
+        subscript(_ patience: PayPalCall.Patience) -> Duration {
+            switch patience {
+            case .short: short
+            case .long: long
+            }
+        }
+    }
+
     package init(
         _ settings: PayPalSettings,
         http: HTTPClient = PayPalClient.defaultHTTP,
         store: (any TokenStore)? = nil,
+        timeouts: Timeouts = Timeouts(),
         now: @escaping @Sendable () -> Date = { .now },
         logger: Logger
     ) {
         self.settings = settings
         self.logger = logger
-        let wire = PayPalWire(settings: settings, http: http, logger: logger)
+        let wire = PayPalWire(settings: settings, http: http, timeouts: timeouts, logger: logger)
         tokens = AccessTokens(store: store, now: now) { () throws(PayPalOutage) in
             try await wire.accessToken(now: now)
         }

@@ -10,6 +10,7 @@ internal import NIOPosix
 struct PayPalWire: Sendable {
     let settings: PayPalSettings
     let http: HTTPClient
+    let timeouts: PayPalClient.Timeouts
     let logger: Logger
 
     func answer(to call: PayPalCall, token: String) async throws(PayPalOutage) -> PayPalAnswer {
@@ -17,7 +18,7 @@ struct PayPalWire: Sendable {
         request.method = HTTPMethod(rawValue: call.method.rawValue)
         request.headers = headers(of: call, token: token)
         if let body = call.body { request.body = .bytes(body) }
-        return try await exchange(request, within: call.timeout, repeatable: call.isHarmlessTwice)
+        return try await exchange(request, within: timeouts[call.patience], repeatable: call.isHarmlessTwice)
     }
 
     private func headers(of call: PayPalCall, token: String) -> HTTPHeaders {
@@ -89,7 +90,7 @@ struct PayPalWire: Sendable {
         request.body = .bytes(Array(form.utf8))
         let answer: PayPalAnswer
         do {
-            answer = try await exchange(request, within: PayPalCall.shortTimeout, repeatable: true)
+            answer = try await exchange(request, within: timeouts[.short], repeatable: true)
         } catch {
             // Because nothing else was asked for yet: whatever happened here, the call itself was not sent.
             throw PayPalOutage(.unreachable, retryAfter: error.retryAfter, trace: error.trace)

@@ -50,7 +50,7 @@ extension PayPalClient {
                 "/v2/payments/captures" + PayPalCall.path(id, "refund"),
                 body: body.compacted,
                 merchant: merchant,
-                timeout: PayPalCall.longTimeout
+                patience: .long
             )
             .with(details)
         )

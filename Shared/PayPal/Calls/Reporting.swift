@@ -66,7 +66,7 @@ extension PayPalClient {
             .get,
             "/v1/reporting/transactions",
             query: query,
-            timeout: PayPalCall.longTimeout
+            patience: .long
         )
         return await send(call).reading { answer in
             guard let json = answer.json, case .array(let details) = json["transaction_details"] else { return nil }

@@ -14,7 +14,7 @@ extension PayPalClient {
             "/v2/checkout/orders",
             merchant: charge.merchant,
             requestID: charge.requestID,
-            timeout: PayPalCall.longTimeout
+            patience: .long
         )
         call.body = charge.body
         switch await send(call) {
@@ -65,7 +65,7 @@ extension PayPalClient {
             "/v2/checkout/orders" + PayPalCall.path(id, "capture"),
             body: source.map { ["payment_source": $0] } ?? .object([]),
             merchant: merchant,
-            timeout: PayPalCall.longTimeout
+            patience: .long
         )
         switch await send(call.with(details)) {
         case .answered(let answer, let trace):
