@@ -108,8 +108,6 @@ let package = Package(
             "Control",
             "ControlCommands",
             [
-                "Domain", "FulfillmentJobs", "Jobs", "Postgres", "Redis", "Sealing", "Store", "ThriveCart", .arguments,
-                .asyncHTTPClient, .log,
                 "Domain", "FulfillmentJobs", "Jobs", "NotificationJobs", "Outbound", "Postgres", "Redis", "Sealing",
                 "Store", "ThriveCart", .arguments,
                 .asyncHTTPClient, .log, .nio, .nioHTTP1,
