@@ -67,6 +67,8 @@ final class Lane<Dependencies: Sendable>: Sendable {
         for helper in helpers { helper.cancel() }
         wakeMe.finish()
         for helper in helpers { await helper.value }
+        // It may have taken a wake-up with it.
+        await wakeAnother()
     }
 
     // MARK: The loop
@@ -168,8 +170,13 @@ final class Lane<Dependencies: Sendable>: Sendable {
                 if let connection { open = connection } else { open = try await queue.redis.blockingConnection() }
                 connection = open
                 let seconds = String(Double(max(1, wait.milliseconds)) / 1000)
-                try await open.call(["BLPOP", .text(queue.key(name, "wake")), .text(seconds)], timeout: wait)
+                let token = try await open.call(
+                    ["BLPOP", .text(queue.key(name, "wake")), .text(seconds)],
+                    timeout: wait
+                )
                 pauses.reset()
+                // It was woken for work that it will not do.
+                if !token.isNull, slots.withLock({ $0.phase != .open }) { await wakeAnother() }
             } catch {
                 connection?.close()
                 connection = nil
@@ -180,6 +187,12 @@ final class Lane<Dependencies: Sendable>: Sendable {
             bell.ring()
         }
         connection?.close()
+    }
+
+    /// A wake-up that went to a worker which leaves is passed on: the next may wait for it.
+    private func wakeAnother() async {
+        // Because the others look by themselves after a while.
+        _ = try? await queue.redis.call(["LPUSH", .text(queue.key(name, "wake")), "1"])
     }
 }
 
