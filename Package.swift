@@ -65,7 +65,7 @@ let package = Package(
             "Boot",
             [
                 "Domain", "Jobs", "Outbound", "Postgres", "Redis", "Sealing", "Store", "Web",
-                .configuration, .hummingbird, .lifecycle, .log, .metrics,
+                .configuration, .hummingbird, .lifecycle, .log, .metrics, .nio,
             ]
         ),
 
@@ -108,11 +108,8 @@ let package = Package(
             "Control",
             "ControlCommands",
             [
-                "Domain", "FulfillmentJobs", "Jobs", "Postgres", "Redis", "Sealing", "Store", "ThriveCart", .arguments,
-                .asyncHTTPClient, .log,
                 "Domain", "FulfillmentJobs", "Jobs", "NotificationJobs", "Outbound", "Postgres", "Redis", "Sealing",
-                "Store", "ThriveCart", .arguments,
-                .asyncHTTPClient, .log, .nio, .nioHTTP1,
+                "Store", "ThriveCart", .arguments, .asyncHTTPClient, .log, .nio, .nioHTTP1,
             ]
         ),
         main(
@@ -163,7 +160,7 @@ let package = Package(
         ),
         tests(
             "Control",
-            of: ["ControlCommands", "gatehouse"],
+            of: ["ControlCommands", "gatehouse", "fulfillment"],
             [
                 "Domain", "FulfillmentJobs", "IngressRoutes", "Jobs", "Postgres", "Redis", "Sealing", "Store",
                 "ThriveCart", "Web", .hummingbird, .lifecycle, .log,

@@ -13,7 +13,10 @@ protocol OperatorCommand: AsyncParsableCommand {
 extension OperatorCommand {
     static var needs: Set<Need> { [.database] }
 
-    mutating func run() async throws {
+    mutating func run() async throws { try await runOnce() }
+
+    /// Answers and writes the answer.
+    func runOnce() async throws {
         let desk = try Desk.open(Self.needs)
         let reply: Reply
         do {
