@@ -13,6 +13,7 @@ let package = Package(
         .executable(name: "notifications", targets: ["notifications"]),
         .executable(name: "gatehouse", targets: ["gatehouse"]),
         .executable(name: "sandbox", targets: ["sandbox"]),
+        .library(name: "power-cut", type: .dynamic, targets: ["CPowerCut"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -179,6 +180,20 @@ let package = Package(
             name: "FaultKit",
             dependencies: ["Postgres", "Redis", "TestKit", .asyncHTTPClient, .nio, .nioHTTP1],
             path: "Tests/Faults",
+            exclude: ["Careless", "Check", "PowerCut"],
+            swiftSettings: .strict
+        ),
+        .target(name: "CPowerCut", path: "Tests/Faults/PowerCut"),
+        .executableTarget(
+            name: "careless-fulfillment",
+            dependencies: ["Boot", "FulfillmentJobs", "Jobs", "Postgres", "Store", "Web"],
+            path: "Tests/Faults/Careless",
+            swiftSettings: .strict
+        ),
+        .executableTarget(
+            name: "faults",
+            dependencies: ["FaultKit", "Jobs", "Postgres", "Redis", "TestKit", .arguments],
+            path: "Tests/Faults/Check",
             swiftSettings: .strict
         ),
         tests(
@@ -198,7 +213,10 @@ let package = Package(
         ),
         .executableTarget(
             name: "bench",
-            dependencies: ["Jobs", "Redis", "TestKit", .arguments, .lifecycle, .log],
+            dependencies: [
+                "Domain", "FaultKit", "FulfillmentJobs", "Jobs", "Postgres", "Redis", "Sealing", "Store", "TestKit",
+                .arguments, .lifecycle, .log,
+            ],
             path: "Tests/Bench",
             swiftSettings: .strict
         ),

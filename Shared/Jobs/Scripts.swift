@@ -4,7 +4,7 @@ package import Redis
 package enum Scripts {
     package static let enqueue = script(PackageResources.enqueue_lua)
     static let lease = script(PackageResources.lease_lua)
-    static let settle = script(PackageResources.settle_lua)
+    package static let settle = script(PackageResources.settle_lua)
     static let extend = script(PackageResources.extend_lua)
     static let reap = script(PackageResources.reap_lua)
     static let abandon = script(PackageResources.abandon_lua)

@@ -18,7 +18,7 @@ import Testing
     private func bury(_ ids: [JobID], for shop: Operator) async throws {
         let queue = JobQueue(redis: shop.redis, logger: .silent)
         for id in ids { try await queue.enqueue(Doomed(), id: id) }
-        let request = LeaseRequest(fence: "f1", count: 10, kinds: [KnownKind(Doomed.kind)])
+        let request = LeaseRequest(fence: "f1", count: 100, kinds: [KnownKind(Doomed.kind)])
         let leased = try await queue.lease(request, from: Doomed.queue).leases
         _ = try await queue.settle(leased.map { Settlement($0, .dead(reason: "it can't be done")) }, on: Doomed.queue)
     }

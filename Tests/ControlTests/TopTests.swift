@@ -25,7 +25,7 @@ import Testing
         let shop = try await Operator()
         let outcome = try await shop.gatehouse(["top", "--interval", "100ms"], input: "q", onTerminal: true)
         #expect(outcome.exit == .code(0))
-        #expect(outcome.output.hasPrefix("\u{1B}[?1049h\u{1B}[?25l"))
+        #expect(outcome.output.contains("\u{1B}[?1049h\u{1B}[?25l"))
         #expect(outcome.output.contains("q quits"))
         #expect(outcome.output.contains("\u{1B}[?25h\u{1B}[?1049l"))
     }

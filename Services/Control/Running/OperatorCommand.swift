@@ -17,7 +17,7 @@ extension OperatorCommand {
 
     /// Answers and writes the answer.
     func runOnce() async throws {
-        let desk = try Desk.open(Self.needs)
+        let desk = Self.needs.isEmpty ? Desk.empty : try Desk.open(Self.needs)
         let reply: Reply
         do {
             reply = try await answer(at: desk)
