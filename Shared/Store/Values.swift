@@ -53,6 +53,13 @@ extension InboundEvent.Status: PostgresValue {}
 extension InboundEvent.Source: PostgresValue {}
 extension Suspension.Kind: PostgresValue {}
 extension Message.Kind: PostgresValue {}
+extension Merchant.Environment: PostgresValue {}
+extension Merchant.State: PostgresValue {}
+extension PayPalCapture.Status: PostgresValue {}
+extension PayPalRefund.Status: PostgresValue {}
+extension VaultSubscription.Status: PostgresValue {}
+extension VaultSubscription.Flow: PostgresValue {}
+extension VaultSubscription.Source: PostgresValue {}
 
 extension Rows {
     /// Every row as a value; `map` without losing what can go wrong.
