@@ -137,7 +137,7 @@ let package = Package(
                 .certificates, .crypto, .cryptoExtras, .lifecycle, .log, .nio, .nioHTTP1,
             ],
             exclude: ["README.md"],
-            resources: [.embedInCode("Pages/Templates")]
+            resources: [.embedInCode("Pages/Templates"), .embedInCode("PayPal/Pages/Templates")]
         ),
         main("sandbox", in: "Sandbox", ["Boot", "SandboxPages"]),
 
@@ -191,7 +191,7 @@ let package = Package(
         tests(
             "Sandbox",
             of: ["SandboxPages"],
-            ["Domain", "SandboxKit", "ThriveCart", "Web", .asyncHTTPClient, .hummingbird, .httpTypes, .nio, .nioHTTP1]
+            ["Domain", "PayPal", "SandboxKit", "ThriveCart", "Web", .asyncHTTPClient, .hummingbird, .httpTypes, .nio, .nioHTTP1]
         ),
         tests("Deployment", of: [], ["Boot", "Web", .hummingbird, .httpTypes]),
 
