@@ -125,7 +125,7 @@ let package = Package(
             "Sandbox",
             "SandboxPages",
             [
-                "Boot", "Domain", "ThriveCart", "Web", .hummingbird, .httpTypes, .mustache, .asyncHTTPClient,
+                "Boot", "Domain", "Sealing", "ThriveCart", "Web", .hummingbird, .httpTypes, .mustache, .asyncHTTPClient,
                 .lifecycle, .log, .nio, .nioHTTP1,
             ],
             resources: [.embedInCode("Pages/Templates")]
@@ -138,7 +138,7 @@ let package = Package(
             name: "TestKit",
             dependencies: [
                 "Domain", "Jobs", "Postgres", "Redis", "Sealing", "Store", "Web",
-                .asyncHTTPClient, .hummingbird, .log, .nio, .nioPosix,
+                .asyncHTTPClient, .hummingbird, .log, .nio, .nioHTTP1, .nioPosix,
             ],
             path: "Tests/TestKit",
             swiftSettings: .strict
@@ -172,7 +172,7 @@ let package = Package(
         tests(
             "Sandbox",
             of: ["SandboxPages"],
-            ["Domain", "ThriveCart", "Web", .asyncHTTPClient, .hummingbird, .httpTypes, .nio, .nioHTTP1]
+            ["Domain", "Sealing", "ThriveCart", "Web", .asyncHTTPClient, .hummingbird, .httpTypes, .nio, .nioHTTP1]
         ),
         tests("Deployment", of: [], ["Boot", "Web", .hummingbird, .httpTypes]),
 
@@ -201,7 +201,11 @@ let package = Package(
         ),
         .executableTarget(
             name: "bench",
-            dependencies: ["Jobs", "Redis", "TestKit", .arguments, .lifecycle, .log],
+            dependencies: [
+                "Domain", "Jobs", "NotificationJobs", "Postgres", "Redis", "Sealing", "Store", "TestKit",
+                "notifications",
+                .arguments, .lifecycle, .log, .nio,
+            ],
             path: "Tests/Bench",
             swiftSettings: .strict
         ),

@@ -10,7 +10,7 @@ struct Bench: AsyncParsableCommand {
     )
 
     enum Name: String, CaseIterable, ExpressibleByArgument {
-        case queue, latency, memory, all
+        case queue, latency, memory, deliveries, fairness, all
     }
 
     @Argument(help: "What to measure: \(Name.allCases.map(\.rawValue).joined(separator: ", ")).")
@@ -43,6 +43,8 @@ struct Bench: AsyncParsableCommand {
                 + QueueBench(seconds: seconds, isDurable: true).run()
         case .latency: try await LatencyBench(seconds: seconds).run()
         case .memory: try await MemoryBench().run()
+        case .deliveries: try await DeliveryBench(seconds: seconds).run()
+        case .fairness: try await FairnessBench(seconds: seconds).run()
         case .all: []
         }
     }
