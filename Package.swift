@@ -11,6 +11,7 @@ let package = Package(
         .executable(name: "ingress", targets: ["ingress"]),
         .executable(name: "fulfillment", targets: ["fulfillment"]),
         .executable(name: "notifications", targets: ["notifications"]),
+        .executable(name: "product-api", targets: ["product-api"]),
         .executable(name: "gatehouse", targets: ["gatehouse"]),
         .executable(name: "sandbox", targets: ["sandbox"]),
     ],
@@ -110,6 +111,22 @@ let package = Package(
             "notifications",
             in: "Notifications",
             ["Boot", "Jobs", "NotificationJobs", "Outbound", "Postgres", "Store", "Web", .lifecycle]
+        ),
+
+        service(
+            "ProductAPI",
+            "ProductAPIRoutes",
+            [
+                "Domain", "Jobs", "Outbound", "PayPal", "Postgres", "Redis", "Sealing", "Store", "Web", .hummingbird,
+                .httpTypes, .log, .nio,
+            ],
+            exclude: ["README.md"],
+            resources: [.embedInCode("Reference/Files")]
+        ),
+        main(
+            "product-api",
+            in: "ProductAPI",
+            ["Boot", "Jobs", "Outbound", "PayPal", "Postgres", "ProductAPIRoutes", "Store", "Web"]
         ),
 
         service(

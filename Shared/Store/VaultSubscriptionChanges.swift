@@ -29,6 +29,36 @@ extension Transaction {
         ) == 1
     }
 
+    /// When the first charge was sent first; must be committed before PayPal is asked. Nil when it may not be sent: the
+    /// subscription is no longer activating, or its merchant has left.
+    package func markFirstCharge(
+        of id: VaultSubscription.ID,
+        at now: Date
+    ) throws(PostgresError) -> (at: Date, isFirst: Bool)? {
+        let known = try rows(
+            """
+            SELECT first_charge_at
+            FROM vault_subscriptions s
+            JOIN merchants m ON m.id = s.merchant
+            WHERE s.id = \(id)
+              AND s.status = 'activating'
+              AND s.cancel_requested_at IS NULL
+              AND m.state = 'connected'
+            FOR UPDATE OF s
+            """
+        )
+        .decode(Date?.self)
+        guard let known = known.first else { return nil }
+        if let known { return (known, false) }
+        try run("UPDATE vault_subscriptions SET first_charge_at = \(now) WHERE id = \(id)")
+        return (now, true)
+    }
+
+    /// The first charge certainly was not made.
+    package func forgetFirstCharge(of id: VaultSubscription.ID) throws(PostgresError) {
+        try run("UPDATE vault_subscriptions SET first_charge_at = NULL WHERE id = \(id)")
+    }
+
     /// Keeps the vault token. Alone it makes nothing active: whether the shop still wants it is asked elsewhere.
     ///
     /// False when it had one already.
@@ -148,5 +178,10 @@ extension Transaction {
             """
         )
         .values(VaultSubscription.init(row:))
+    }
+
+    /// Asks for a pending token again later; nil when nobody should any more.
+    package func postponeVaultPoll(of id: VaultSubscription.ID, until poll: Date?) throws(PostgresError) {
+        try run("UPDATE vault_subscriptions SET vault_poll_at = \(poll) WHERE id = \(id) AND vault_pending")
     }
 }
