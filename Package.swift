@@ -14,6 +14,7 @@ let package = Package(
         .executable(name: "product-api", targets: ["product-api"]),
         .executable(name: "gatehouse", targets: ["gatehouse"]),
         .executable(name: "sandbox", targets: ["sandbox"]),
+        .library(name: "power-cut", type: .dynamic, targets: ["CPowerCut"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -74,7 +75,7 @@ let package = Package(
             "Boot",
             [
                 "Domain", "Jobs", "Outbound", "PayPal", "Postgres", "Redis", "Sealing", "Store", "Web",
-                .configuration, .hummingbird, .lifecycle, .log, .metrics,
+                .configuration, .hummingbird, .lifecycle, .log, .metrics, .nio,
             ]
         ),
 
@@ -134,8 +135,7 @@ let package = Package(
             "ControlCommands",
             [
                 "Domain", "FulfillmentJobs", "Jobs", "NotificationJobs", "Outbound", "Postgres", "Redis", "Sealing",
-                "Store", "ThriveCart", .arguments,
-                .asyncHTTPClient, .log, .nio, .nioHTTP1,
+                "Store", "ThriveCart", .arguments, .asyncHTTPClient, .log, .nio, .nioHTTP1,
             ]
         ),
         main(
@@ -190,7 +190,7 @@ let package = Package(
         ),
         tests(
             "Control",
-            of: ["ControlCommands", "gatehouse"],
+            of: ["ControlCommands", "gatehouse", "fulfillment"],
             [
                 "Domain", "FulfillmentJobs", "IngressRoutes", "Jobs", "Postgres", "Redis", "Sealing", "Store",
                 "ThriveCart", "Web", .hummingbird, .lifecycle, .log,
@@ -209,6 +209,20 @@ let package = Package(
             name: "FaultKit",
             dependencies: ["Postgres", "Redis", "TestKit", .asyncHTTPClient, .nio, .nioHTTP1],
             path: "Tests/Faults",
+            exclude: ["Careless", "Check", "PowerCut"],
+            swiftSettings: .strict
+        ),
+        .target(name: "CPowerCut", path: "Tests/Faults/PowerCut"),
+        .executableTarget(
+            name: "careless-fulfillment",
+            dependencies: ["Boot", "FulfillmentJobs", "Jobs", "Postgres", "Store", "Web"],
+            path: "Tests/Faults/Careless",
+            swiftSettings: .strict
+        ),
+        .executableTarget(
+            name: "faults",
+            dependencies: ["FaultKit", "Jobs", "Postgres", "Redis", "TestKit", .arguments],
+            path: "Tests/Faults/Check",
             swiftSettings: .strict
         ),
         tests(
@@ -228,7 +242,10 @@ let package = Package(
         ),
         .executableTarget(
             name: "bench",
-            dependencies: ["Jobs", "Redis", "TestKit", .arguments, .lifecycle, .log],
+            dependencies: [
+                "Domain", "FaultKit", "FulfillmentJobs", "Jobs", "Postgres", "Redis", "Sealing", "Store", "TestKit",
+                .arguments, .lifecycle, .log,
+            ],
             path: "Tests/Bench",
             swiftSettings: .strict
         ),

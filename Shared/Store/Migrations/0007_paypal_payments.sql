@@ -34,8 +34,6 @@ CREATE TABLE vault_subscriptions (
     -- When the vault is asked next for a token that is pending.
     vault_poll_at timestamptz,
     row_version bigint NOT NULL DEFAULT 0,
-    -- When the first charge of a vault-first subscription was sent first. PayPal knows its id for 6 hours from then.
-    first_charge_at timestamptz,
     created_at timestamptz NOT NULL,
     activated_at timestamptz,
     UNIQUE (merchant, paypal_id),
