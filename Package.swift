@@ -141,7 +141,7 @@ let package = Package(
             path: "Tests/TestKit",
             swiftSettings: .strict
         ),
-        tests("Domain"),
+        tests("Domain", ["RenewalSimulation"]),
         tests("Redis", [.log, .nio, .nioPosix]),
         tests("Postgres"),
         tests("Jobs", ["Redis"]),
@@ -176,9 +176,22 @@ let package = Package(
 
         // MARK: The whole system: its journeys, its faults, its speed
 
+        .target(name: "Seeds", path: "Tests/Seeds", swiftSettings: .strict),
+        .target(
+            name: "RenewalSimulation",
+            dependencies: ["Domain", "Seeds"],
+            path: "Tests/RenewalSimulation",
+            swiftSettings: .strict
+        ),
+        .executableTarget(
+            name: "simulate-renewals",
+            dependencies: ["Domain", "RenewalSimulation", .arguments],
+            path: "Tests/SimulateRenewals",
+            swiftSettings: .strict
+        ),
         .target(
             name: "FaultKit",
-            dependencies: ["Postgres", "Redis", "TestKit", .asyncHTTPClient, .nio, .nioHTTP1],
+            dependencies: ["Postgres", "Redis", "Seeds", "TestKit", .asyncHTTPClient, .nio, .nioHTTP1],
             path: "Tests/Faults",
             swiftSettings: .strict
         ),
@@ -193,7 +206,7 @@ let package = Package(
             "Journey",
             of: ["ingress", "fulfillment", "gatehouse", "sandbox"],
             [
-                "Domain", "FaultKit", "FulfillmentJobs", "IngressRoutes", "Jobs", "Postgres", "Redis", "Sealing",
+                "Domain", "FaultKit", "FulfillmentJobs", "IngressRoutes", "Jobs", "Postgres", "Redis", "Sealing", "Seeds",
                 "Store", "ThriveCart", .asyncHTTPClient,
             ]
         ),
