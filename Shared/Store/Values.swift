@@ -61,6 +61,21 @@ extension VaultSubscription.Status: PostgresValue {}
 extension VaultSubscription.Flow: PostgresValue {}
 extension VaultSubscription.Source: PostgresValue {}
 
+extension Message.Owner {
+    /// As `owner` columns have it.
+    var uuid: UUID {
+        switch self {
+        case .site(let id): id.uuid
+        case .merchant(let id): id.uuid
+        }
+    }
+
+    init(row: Row) throws(PostgresError) {
+        let merchant: Merchant.ID? = try row["merchant"]
+        if let merchant { self = .merchant(merchant) } else { self = .site(try row["site"]) }
+    }
+}
+
 extension Rows {
     /// Every row as a value; `map` without losing what can go wrong.
     func values<Value>(_ make: (Row) throws(PostgresError) -> Value) throws(PostgresError) -> [Value] {
