@@ -166,7 +166,7 @@ let package = Package(
             path: "Tests/TestKit",
             swiftSettings: .strict
         ),
-        tests("Domain"),
+        tests("Domain", ["RenewalSimulation"]),
         tests("Redis", [.log, .nio, .nioPosix]),
         tests("Postgres"),
         tests("Jobs", ["Redis"]),
@@ -205,9 +205,22 @@ let package = Package(
 
         // MARK: The whole system: its journeys, its faults, its speed
 
+        .target(name: "Seeds", path: "Tests/Seeds", swiftSettings: .strict),
+        .target(
+            name: "RenewalSimulation",
+            dependencies: ["Domain", "Seeds"],
+            path: "Tests/RenewalSimulation",
+            swiftSettings: .strict
+        ),
+        .executableTarget(
+            name: "simulate-renewals",
+            dependencies: ["Domain", "RenewalSimulation", .arguments],
+            path: "Tests/SimulateRenewals",
+            swiftSettings: .strict
+        ),
         .target(
             name: "FaultKit",
-            dependencies: ["Postgres", "Redis", "TestKit", .asyncHTTPClient, .nio, .nioHTTP1],
+            dependencies: ["Postgres", "Redis", "Seeds", "TestKit", .asyncHTTPClient, .nio, .nioHTTP1],
             path: "Tests/Faults",
             exclude: ["Careless", "Check", "PowerCut"],
             swiftSettings: .strict
@@ -236,7 +249,7 @@ let package = Package(
             "Journey",
             of: ["ingress", "fulfillment", "gatehouse", "sandbox"],
             [
-                "Domain", "FaultKit", "FulfillmentJobs", "IngressRoutes", "Jobs", "Postgres", "Redis", "Sealing",
+                "Domain", "FaultKit", "FulfillmentJobs", "IngressRoutes", "Jobs", "Postgres", "Redis", "Sealing", "Seeds",
                 "Store", "ThriveCart", .asyncHTTPClient,
             ]
         ),
