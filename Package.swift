@@ -10,6 +10,7 @@ let package = Package(
     products: [
         .executable(name: "ingress", targets: ["ingress"]),
         .executable(name: "fulfillment", targets: ["fulfillment"]),
+        .executable(name: "reconciliation", targets: ["reconciliation"]),
         .executable(name: "notifications", targets: ["notifications"]),
         .executable(name: "gatehouse", targets: ["gatehouse"]),
         .executable(name: "sandbox", targets: ["sandbox"]),
@@ -56,7 +57,7 @@ let package = Package(
         // MARK: What we keep, and whom we hear from
 
         shared("Store", ["Domain", "Postgres", .crypto], resources: [.embedInCode("Migrations")]),
-        shared("ThriveCart", ["Domain", "Sealing", .crypto]),
+        shared("ThriveCart", ["Domain", "Sealing", .asyncHTTPClient, .crypto, .nio, .nioHTTP1]),
 
         // MARK: What every process has
 
@@ -89,6 +90,23 @@ let package = Package(
         main("fulfillment", in: "Fulfillment", ["Boot", "FulfillmentJobs", "Jobs", "Postgres", "Store", "Web"]),
 
         service(
+            "Reconciliation",
+            "ReconciliationJobs",
+            [
+                "Domain", "FulfillmentJobs", "Jobs", "Postgres", "Redis", "Sealing", "Store", "ThriveCart",
+                .asyncHTTPClient, .log, .metrics,
+            ]
+        ),
+        main(
+            "reconciliation",
+            in: "Reconciliation",
+            [
+                "Boot", "FulfillmentJobs", "Jobs", "Postgres", "ReconciliationJobs", "Store", "Web", .asyncHTTPClient,
+                .lifecycle,
+            ]
+        ),
+
+        service(
             "Notifications",
             "NotificationJobs",
             [
@@ -108,8 +126,8 @@ let package = Package(
             "Control",
             "ControlCommands",
             [
-                "Domain", "FulfillmentJobs", "Jobs", "NotificationJobs", "Outbound", "Postgres", "Redis", "Sealing",
-                "Store", "ThriveCart", .arguments,
+                "Domain", "FulfillmentJobs", "Jobs", "NotificationJobs", "Outbound", "Postgres", "ReconciliationJobs",
+                "Redis", "Sealing", "Store", "ThriveCart", .arguments,
                 .asyncHTTPClient, .log, .nio, .nioHTTP1,
             ]
         ),
@@ -123,7 +141,7 @@ let package = Package(
             "Sandbox",
             "SandboxPages",
             [
-                "Boot", "Domain", "ThriveCart", "Web", .hummingbird, .httpTypes, .mustache, .asyncHTTPClient,
+                "Boot", "Domain", "Sealing", "ThriveCart", "Web", .hummingbird, .httpTypes, .mustache, .asyncHTTPClient,
                 .lifecycle, .log, .nio, .nioHTTP1,
             ],
             resources: [.embedInCode("Pages/Templates")]

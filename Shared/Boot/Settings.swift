@@ -35,6 +35,8 @@ package struct Settings: Sendable {
     package let outbound: Outgoing
     package let mail: Mail
 
+    package let thriveCart: ThriveCart
+
     package let sandbox: Sandbox
 
     package struct Ports: Sendable, Hashable {
@@ -62,10 +64,18 @@ package struct Settings: Sendable {
         package let from: EmailAddress?
     }
 
+    /// How a seller's books are read.
+    package struct ThriveCart: Sendable {
+        package let address: String
+        /// Of one account, by all processes together; 0 is without a limit.
+        package let requestsPerMinute: Int
+    }
+
     package struct Sandbox: Sendable {
         package let webhookURLs: [String]
         package let account: String
         package let secret: String?
+        package let apiKey: String
     }
 
     /// Reads all variables; those in `needs` must be set.
@@ -113,10 +123,15 @@ package struct Settings: Sendable {
             from: reader.given(.mailFrom) == nil ? nil : reader.value(.mailFrom) { EmailAddress($0) }
         )
         if !mail.sendmail.isEmpty, mail.from == nil { reader.complain(.mailFrom, "is not set, but SENDMAIL is") }
+        thriveCart = ThriveCart(
+            address: reader.value(.thriveCartAPI, Self.address) ?? "",
+            requestsPerMinute: reader.whole(.thriveCartAPIRate, 0...100_000)
+        )
         sandbox = Sandbox(
             webhookURLs: reader.value(.sandboxWebhookURLs, Self.addresses) ?? [],
             account: reader.value(.sandboxThriveCartAccount) { $0 } ?? "",
-            secret: reader.value(.sandboxThriveCartSecret) { $0 }
+            secret: reader.value(.sandboxThriveCartSecret) { $0 },
+            apiKey: reader.value(.sandboxThriveCartAPIKey) { $0 } ?? ""
         )
 
         for variable in Variable.allCases where needs.contains(variable) { reader.require(variable) }

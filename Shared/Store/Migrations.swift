@@ -11,6 +11,7 @@ package enum Schema {
                 step("0003_entitlements_and_leads", PackageResources._003_entitlements_and_leads_sql),
                 step("0004_events_audit_outbox", PackageResources._004_events_audit_outbox_sql),
                 step("0005_endpoints_and_deliveries", PackageResources._005_endpoints_and_deliveries_sql),
+                step("0006_reconciliation", PackageResources._006_reconciliation_sql),
             ])
         }
     }
