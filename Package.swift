@@ -14,6 +14,7 @@ let package = Package(
         .executable(name: "notifications", targets: ["notifications"]),
         .executable(name: "gatehouse", targets: ["gatehouse"]),
         .executable(name: "sandbox", targets: ["sandbox"]),
+        .library(name: "power-cut", type: .dynamic, targets: ["CPowerCut"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -58,6 +59,14 @@ let package = Package(
 
         shared("Store", ["Domain", "Postgres", .crypto], resources: [.embedInCode("Migrations")]),
         shared("ThriveCart", ["Domain", "Sealing", .asyncHTTPClient, .crypto, .nio, .nioHTTP1]),
+        shared(
+            "PayPal",
+            [
+                "COpenSSL", "Domain", "Redis", "Sealing", .asyncHTTPClient, .log, .nio, .nioFoundation, .nioHTTP1,
+                .nioPosix,
+            ],
+            resources: [.embedInCode("Webhooks/Roots")]
+        ),
 
         // MARK: What every process has
 
@@ -65,8 +74,8 @@ let package = Package(
         shared(
             "Boot",
             [
-                "Domain", "Jobs", "Outbound", "Postgres", "Redis", "Sealing", "Store", "Web",
-                .configuration, .hummingbird, .lifecycle, .log, .metrics,
+                "Domain", "Jobs", "Outbound", "PayPal", "Postgres", "Redis", "Sealing", "Store", "Web",
+                .configuration, .hummingbird, .lifecycle, .log, .metrics, .nio,
             ]
         ),
 
@@ -153,7 +162,7 @@ let package = Package(
         .target(
             name: "TestKit",
             dependencies: [
-                "Domain", "Jobs", "Postgres", "Redis", "Sealing", "Store", "Web",
+                "COpenSSL", "Domain", "Jobs", "Postgres", "Redis", "Sealing", "Store", "Web",
                 .asyncHTTPClient, .hummingbird, .log, .nio, .nioPosix,
             ],
             path: "Tests/TestKit",
@@ -167,6 +176,10 @@ let package = Package(
         tests("Outbound", [.asyncHTTPClient, .nio, .nioHTTP1, .nioPosix]),
         tests("Store", ["Domain", "Postgres"]),
         tests("ThriveCart", ["Domain"]),
+        tests(
+            "PayPal",
+            ["COpenSSL", "Domain", "Redis", "Sealing", .asyncHTTPClient, .hummingbird, .httpTypes, .log, .nio]
+        ),
         tests("Web", [.hummingbird, .httpTypes, .log, .metrics]),
         tests("Boot", ["Postgres", "Redis", "Sealing", "Web", .configuration, .log]),
         tests(
@@ -179,7 +192,7 @@ let package = Package(
         ),
         tests(
             "Control",
-            of: ["ControlCommands", "gatehouse"],
+            of: ["ControlCommands", "gatehouse", "fulfillment"],
             [
                 "Domain", "FulfillmentJobs", "IngressRoutes", "Jobs", "Postgres", "Redis", "Sealing", "Store",
                 "ThriveCart", "Web", .hummingbird, .lifecycle, .log,
@@ -198,6 +211,20 @@ let package = Package(
             name: "FaultKit",
             dependencies: ["Postgres", "Redis", "TestKit", .asyncHTTPClient, .nio, .nioHTTP1],
             path: "Tests/Faults",
+            exclude: ["Careless", "Check", "PowerCut"],
+            swiftSettings: .strict
+        ),
+        .target(name: "CPowerCut", path: "Tests/Faults/PowerCut"),
+        .executableTarget(
+            name: "careless-fulfillment",
+            dependencies: ["Boot", "FulfillmentJobs", "Jobs", "Postgres", "Store", "Web"],
+            path: "Tests/Faults/Careless",
+            swiftSettings: .strict
+        ),
+        .executableTarget(
+            name: "faults",
+            dependencies: ["FaultKit", "Jobs", "Postgres", "Redis", "TestKit", .arguments],
+            path: "Tests/Faults/Check",
             swiftSettings: .strict
         ),
         tests(
@@ -217,7 +244,10 @@ let package = Package(
         ),
         .executableTarget(
             name: "bench",
-            dependencies: ["Jobs", "Redis", "TestKit", .arguments, .lifecycle, .log],
+            dependencies: [
+                "Domain", "FaultKit", "FulfillmentJobs", "Jobs", "Postgres", "Redis", "Sealing", "Store", "TestKit",
+                .arguments, .lifecycle, .log,
+            ],
             path: "Tests/Bench",
             swiftSettings: .strict
         ),
@@ -317,6 +347,7 @@ extension Target.Dependency {
     static var metrics: Self { .product(name: "Metrics", package: "swift-metrics") }
     static var mustache: Self { .product(name: "Mustache", package: "swift-mustache") }
     static var nio: Self { .product(name: "NIOCore", package: "swift-nio") }
+    static var nioFoundation: Self { .product(name: "NIOFoundationCompat", package: "swift-nio") }
     static var nioHTTP1: Self { .product(name: "NIOHTTP1", package: "swift-nio") }
     static var nioHTTPTypes: Self { .product(name: "NIOHTTPTypes", package: "swift-nio-extras") }
     static var nioPosix: Self { .product(name: "NIOPosix", package: "swift-nio") }

@@ -3,6 +3,7 @@ package import Domain
 internal import Foundation
 package import Logging
 package import Outbound
+package import PayPal
 package import Postgres
 package import Redis
 package import Sealing
@@ -36,6 +37,7 @@ package struct Settings: Sendable {
     package let mail: Mail
 
     package let thriveCart: ThriveCart
+    package let payPal: PayPal
 
     package let sandbox: Sandbox
 
@@ -69,6 +71,15 @@ package struct Settings: Sendable {
         package let address: String
         /// Of one account, by all processes together; 0 is without a limit.
         package let requestsPerMinute: Int
+    }
+
+    package struct PayPal: Sendable {
+        /// Nil where nothing says who we are at PayPal.
+        package let settings: PayPalSettings?
+        /// What PayPal signs its webhooks for; nil where none is registered.
+        package let webhookID: String?
+        /// PEM text that replaces the bundled certificates; nil for those.
+        package let roots: String?
     }
 
     package struct Sandbox: Sendable {
@@ -127,6 +138,7 @@ package struct Settings: Sendable {
             address: reader.value(.thriveCartAPI, Self.address) ?? "",
             requestsPerMinute: reader.whole(.thriveCartAPIRate, 0...100_000)
         )
+        payPal = reader.payPal()
         sandbox = Sandbox(
             webhookURLs: reader.value(.sandboxWebhookURLs, Self.addresses) ?? [],
             account: reader.value(.sandboxThriveCartAccount) { $0 } ?? "",
@@ -144,7 +156,7 @@ package struct Settings: Sendable {
 
     private enum Durability: String { case check, trust }
 
-    private static func address(_ text: String) -> String? {
+    fileprivate static func address(_ text: String) -> String? {
         guard let url = URL(string: text), ["http", "https"].contains(url.scheme), url.host?.isEmpty == false,
             url.query == nil, url.fragment == nil, url.user == nil
         else { return nil }
@@ -165,6 +177,38 @@ package struct Settings: Sendable {
 }
 
 extension SettingsReader {
+    /// Client id, secret and account come together or not at all.
+    fileprivate mutating func payPal() -> Settings.PayPal {
+        let environment = choice(.payPalEnvironment, else: PayPalEnvironment.sandbox)
+        let base = given(.payPalBaseURL) == nil ? nil : value(.payPalBaseURL, Settings.address)
+        if base != nil, environment == .live { complain(.payPalBaseURL, "is set beside PAYPAL_ENV=live") }
+        let attribution = value(.payPalAttributionID) { $0.utf8.count <= 36 ? $0 : nil } ?? ""
+        let roots = given(.payPalWebhookRoots) == nil ? nil : value(.payPalWebhookRoots, Self.text(ofFile:))
+
+        let names: [Variable] = [.payPalClientID, .payPalClientSecret, .payPalPartnerMerchantID]
+        let identity = names.map { value($0) { $0 } }
+        var settings: PayPalSettings?
+        if let id = identity[0], let secret = identity[1], let partner = identity[2] {
+            settings = PayPalSettings(
+                environment: environment,
+                pretendedAt: base,
+                clientID: id,
+                clientSecret: secret,
+                partnerMerchantID: partner,
+                attributionID: attribution
+            )
+        } else if identity.contains(where: { $0 != nil }) {
+            for (name, value) in zip(names, identity) where value == nil {
+                complain(name, "is not set, but others of PAYPAL_… are")
+            }
+        }
+        return Settings.PayPal(settings: settings, webhookID: value(.payPalWebhookID) { $0 }, roots: roots)
+    }
+
+    private static func text(ofFile path: String) -> String? {
+        FileManager.default.contents(atPath: path).flatMap { String(validating: $0, as: UTF8.self) }
+    }
+
     fileprivate mutating func require(_ variable: Variable) {
         let isKnown = problems.contains { $0.variable.hasPrefix(variable.rawValue) }
         if !isKnown, given(variable) ?? variable.fallback == nil { complain(variable, "is not set") }
