@@ -10,6 +10,7 @@ let package = Package(
     products: [
         .executable(name: "ingress", targets: ["ingress"]),
         .executable(name: "fulfillment", targets: ["fulfillment"]),
+        .executable(name: "reconciliation", targets: ["reconciliation"]),
         .executable(name: "notifications", targets: ["notifications"]),
         .executable(name: "product-api", targets: ["product-api"]),
         .executable(name: "gatehouse", targets: ["gatehouse"]),
@@ -58,7 +59,7 @@ let package = Package(
         // MARK: What we keep, and whom we hear from
 
         shared("Store", ["Domain", "Postgres", .crypto], resources: [.embedInCode("Migrations")]),
-        shared("ThriveCart", ["Domain", "Sealing", .crypto]),
+        shared("ThriveCart", ["Domain", "Sealing", .asyncHTTPClient, .crypto, .nio, .nioHTTP1]),
         shared(
             "PayPal",
             [
@@ -99,6 +100,23 @@ let package = Package(
         main("fulfillment", in: "Fulfillment", ["Boot", "FulfillmentJobs", "Jobs", "Postgres", "Store", "Web"]),
 
         service(
+            "Reconciliation",
+            "ReconciliationJobs",
+            [
+                "Domain", "FulfillmentJobs", "Jobs", "Postgres", "Redis", "Sealing", "Store", "ThriveCart",
+                .asyncHTTPClient, .log, .metrics,
+            ]
+        ),
+        main(
+            "reconciliation",
+            in: "Reconciliation",
+            [
+                "Boot", "FulfillmentJobs", "Jobs", "Postgres", "ReconciliationJobs", "Store", "Web", .asyncHTTPClient,
+                .lifecycle,
+            ]
+        ),
+
+        service(
             "Notifications",
             "NotificationJobs",
             [
@@ -134,8 +152,9 @@ let package = Package(
             "Control",
             "ControlCommands",
             [
-                "Domain", "FulfillmentJobs", "Jobs", "NotificationJobs", "Outbound", "Postgres", "Redis", "Sealing",
-                "Store", "ThriveCart", .arguments, .asyncHTTPClient, .log, .nio, .nioHTTP1,
+                "Domain", "FulfillmentJobs", "Jobs", "NotificationJobs", "Outbound", "Postgres", "ReconciliationJobs",
+                "Redis", "Sealing", "Store", "ThriveCart", .arguments,
+                .asyncHTTPClient, .log, .nio, .nioHTTP1,
             ]
         ),
         main(
@@ -148,7 +167,7 @@ let package = Package(
             "Sandbox",
             "SandboxPages",
             [
-                "Boot", "Domain", "ThriveCart", "Web", .hummingbird, .httpTypes, .mustache, .asyncHTTPClient,
+                "Boot", "Domain", "Sealing", "ThriveCart", "Web", .hummingbird, .httpTypes, .mustache, .asyncHTTPClient,
                 .lifecycle, .log, .nio, .nioHTTP1,
             ],
             resources: [.embedInCode("Pages/Templates")]

@@ -31,6 +31,9 @@ package enum Variable: String, CaseIterable, Sendable {
     case sendmail = "SENDMAIL"
     case mailFrom = "MAIL_FROM"
 
+    case thriveCartAPI = "THRIVECART_API_URL"
+    case thriveCartAPIRate = "THRIVECART_API_PER_MINUTE"
+
     case payPalEnvironment = "PAYPAL_ENV"
     case payPalClientID = "PAYPAL_CLIENT_ID"
     case payPalClientSecret = "PAYPAL_CLIENT_SECRET"
@@ -43,6 +46,7 @@ package enum Variable: String, CaseIterable, Sendable {
     case sandboxWebhookURLs = "SANDBOX_WEBHOOK_URLS"
     case sandboxThriveCartAccount = "SANDBOX_THRIVECART_ACCOUNT"
     case sandboxThriveCartSecret = "SANDBOX_THRIVECART_SECRET"
+    case sandboxThriveCartAPIKey = "SANDBOX_THRIVECART_API_KEY"
 
     /// What a process needs that calls PayPal.
     package static let payPal: Set<Variable> = [.payPalClientID, .payPalClientSecret, .payPalPartnerMerchantID]
@@ -50,7 +54,9 @@ package enum Variable: String, CaseIterable, Sendable {
     /// Never printed, and may be given as a file named by `<name>_FILE`.
     package var isSecret: Bool {
         switch self {
-        case .databaseURL, .redisURL, .appKeys, .payPalClientSecret, .sandboxThriveCartSecret: true
+        case .databaseURL, .redisURL, .appKeys, .payPalClientSecret, .sandboxThriveCartSecret,
+            .sandboxThriveCartAPIKey:
+            true
         default: false
         }
     }
@@ -85,6 +91,9 @@ package enum Variable: String, CaseIterable, Sendable {
         case .deliveryConcurrency: "2000"
         case .sandboxWebhookURLs: "http://127.0.0.1:8080/webhooks/thrivecart/demo"
         case .sandboxThriveCartAccount: "demoshop"
+        case .sandboxThriveCartAPIKey: "sandbox-api-key"
+        case .thriveCartAPI: "https://thrivecart.com/api/external"
+        case .thriveCartAPIRate: "60"
         }
     }
 
@@ -123,6 +132,9 @@ package enum Variable: String, CaseIterable, Sendable {
         case .sandboxWebhookURLs: "set it to addresses of webhooks with commas"
         case .sandboxThriveCartAccount: "set it to the name of the pretended ThriveCart account"
         case .sandboxThriveCartSecret: "set it to the secret word of the pretended ThriveCart account"
+        case .sandboxThriveCartAPIKey: "set it to what opens the books of the pretended ThriveCart account"
+        case .thriveCartAPI: "set it to where ThriveCart's API is, or to the sandbox's"
+        case .thriveCartAPIRate: "set it to how many requests an account has in a minute, 0 to 100000; 0 is no limit"
         }
     }
 }
