@@ -188,7 +188,19 @@ let package = Package(
         tests("Domain", ["RenewalSimulation"]),
         tests("Redis", [.log, .nio, .nioPosix]),
         tests("Postgres"),
-        tests("Jobs", ["Redis"]),
+        .target(
+            name: "QueueSimulation",
+            dependencies: ["Jobs", "Redis", .log],
+            path: "Tests/QueueSimulation",
+            swiftSettings: .strict
+        ),
+        .executableTarget(
+            name: "simulate-queue",
+            dependencies: ["Jobs", "QueueSimulation", "Redis", "TestKit", .arguments, .log],
+            path: "Tests/SimulateQueue",
+            swiftSettings: .strict
+        ),
+        tests("Jobs", ["QueueSimulation", "Redis"]),
         tests("Sealing", ["COpenSSL"]),
         tests("Outbound", [.asyncHTTPClient, .nio, .nioHTTP1, .nioPosix]),
         tests("Store", ["Domain", "Postgres"]),
