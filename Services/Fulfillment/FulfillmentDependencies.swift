@@ -10,11 +10,14 @@ package struct FulfillmentDependencies: Sendable {
     /// Where the ingress looks for its settings.
     package var redis: RedisClient
     package var sealer: Sealer
+    /// Every queue of this Redis, for what is swept out of them. Nil: nothing is.
+    package var queues: JobQueue?
 
-    package init(store: Store, redis: RedisClient, sealer: Sealer) {
+    package init(store: Store, redis: RedisClient, sealer: Sealer, queues: JobQueue? = nil) {
         self.store = store
         self.redis = redis
         self.sealer = sealer
+        self.queues = queues
     }
 }
 

@@ -9,17 +9,22 @@ import Web
 await ServiceProcess.run("fulfillment", needs: [.databaseURL, .redisURL, .appKeys]) { process in
     let settings = process.settings
     let redis = try process.redis()
+    let queue = JobQueue(redis: redis, logger: process.logger)
     var options = Worker<FulfillmentDependencies>.Options()
     options.drainLimit = settings.drain
     let worker = Worker(
         FulfillmentDependencies(
             store: Store(try process.postgres { try await Schema.migrations.pending(in: $0) }),
             redis: redis,
-            sealer: try process.sealer()
+            sealer: try process.sealer(),
+            queues: queue
         ),
-        queue: JobQueue(redis: redis, logger: process.logger),
-        runs: [ApplyInboundEvent.self, EndLapsedEntitlements.self, PublishIngressSettings.self],
+        queue: queue,
+        runs: [
+            ApplyInboundEvent.self, ArchiveDeadLetters.self, EndLapsedEntitlements.self, PublishIngressSettings.self,
+        ],
         schedule: [
+            .hourly(ArchiveDeadLetters()),
             .every(.seconds(60), EndLapsedEntitlements()),
             .every(.seconds(60), PublishIngressSettings()),
         ],

@@ -24,6 +24,7 @@ package struct SandboxRoutes: Sendable {
             HookRoutes(inbox: inbox).routes,
             OrderRoutes(shop: shop).routes,
             DeliveryRoutes(shop: shop).routes,
+            BookRoutes(shop: shop).routes,
             WorkshopRoutes(shop: shop).routes,
         ]
     }

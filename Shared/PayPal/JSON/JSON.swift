@@ -21,13 +21,13 @@ package enum JSON: Sendable, Hashable {
     }
 
     /// Nil for what is no JSON in UTF-8: nested deeper than 64, a name twice in one object, something after the end.
-    package init?(_ bytes: [UInt8]) {
+    package init?(parsing bytes: [UInt8]) {
         guard let value = JSONReader.read(bytes) else { return nil }
         self = value
     }
 
-    package init?(_ text: String) {
-        self.init(Array(text.utf8))
+    package init?(parsing text: String) {
+        self.init(parsing: Array(text.utf8))
     }
 }
 
