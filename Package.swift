@@ -274,7 +274,7 @@ let package = Package(
         ),
         .executableTarget(
             name: "faults",
-            dependencies: ["FaultKit", "Jobs", "Postgres", "Redis", "TestKit", .arguments],
+            dependencies: ["FaultKit", "Jobs", "Postgres", "Redis", "Seeds", "TestKit", .arguments],
             path: "Tests/Faults/Check",
             swiftSettings: .strict
         ),
@@ -289,7 +289,8 @@ let package = Package(
             "Journey",
             of: ["ingress", "fulfillment", "gatehouse", "sandbox"],
             [
-                "Domain", "FaultKit", "FulfillmentJobs", "IngressRoutes", "Jobs", "Postgres", "Redis", "Sealing", "Seeds",
+                "Domain", "FaultKit", "FulfillmentJobs", "IngressRoutes", "Jobs", "Postgres", "Redis", "Sealing",
+                "Seeds",
                 "Store", "ThriveCart", .asyncHTTPClient,
             ]
         ),
