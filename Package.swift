@@ -277,7 +277,7 @@ let package = Package(
         ),
         .executableTarget(
             name: "faults",
-            dependencies: ["FaultKit", "Jobs", "Postgres", "Redis", "TestKit", .arguments],
+            dependencies: ["FaultKit", "Jobs", "Postgres", "Redis", "Seeds", "TestKit", .arguments],
             path: "Tests/Faults/Check",
             swiftSettings: .strict
         ),
@@ -292,7 +292,8 @@ let package = Package(
             "Journey",
             of: ["ingress", "fulfillment", "gatehouse", "sandbox"],
             [
-                "Domain", "FaultKit", "FulfillmentJobs", "IngressRoutes", "Jobs", "Postgres", "Redis", "Sealing", "Seeds",
+                "Domain", "FaultKit", "FulfillmentJobs", "IngressRoutes", "Jobs", "Postgres", "Redis", "Sealing",
+                "Seeds",
                 "Store", "ThriveCart", .asyncHTTPClient,
             ]
         ),
