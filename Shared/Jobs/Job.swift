@@ -40,14 +40,22 @@ extension Job {
     package var priority: JobPriority { .normal }
 
     package func payload() throws -> [UInt8] {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return Array(try encoder.encode(self))
+        Array(try PayloadJSON.encoder.encode(self))
     }
 
     package init(payload: [UInt8], version: Int) throws {
-        self = try JSONDecoder().decode(Self.self, from: Data(payload))
+        self = try PayloadJSON.decoder.decode(Self.self, from: Data(payload))
     }
+}
+
+/// Made once: they are not changed any more, and making them costs as much as using them.
+private enum PayloadJSON {
+    static let encoder: JSONEncoder = {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return encoder
+    }()
+    static let decoder = JSONDecoder()
 }
 
 /// What became of a job that ran and did not fail.

@@ -48,7 +48,7 @@ final class Lane<Dependencies: Sendable>: Sendable {
         var logger = logger
         logger[metadataKey: "queue"] = "\(name)"
         self.logger = logger
-        metrics = JobMetrics(name)
+        metrics = JobMetrics(name, kinds: runners.map(\.kind))
         slots = Mutex(LaneSlots(concurrency: runners.isEmpty ? 0 : concurrency))
         kinds = runners.map { KnownKind($0.kind, payloadVersion: $0.payloadVersion) }
         (wakes, wakeMe) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
@@ -167,7 +167,7 @@ final class Lane<Dependencies: Sendable>: Sendable {
         for await wait in wakes {
             do {
                 let open: RedisBlockingConnection
-                if let connection { open = connection } else { open = try await queue.redis.blockingConnection() }
+                if let connection { open = connection } else { open = try await queue.redis.blockingConnection(for: queue.key(name)) }
                 connection = open
                 let seconds = String(Double(max(1, wait.milliseconds)) / 1000)
                 let token = try await open.call(

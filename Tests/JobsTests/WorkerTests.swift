@@ -241,7 +241,7 @@ func withWorker<Dependencies: Sendable>(
 
     @Test func `a vanished worker's job is taken over`() async throws {
         let queue = try await TestQueue(clock: false)
-        try await queue.jobs.setPolicy(JobPolicy(lease: .milliseconds(200)), of: "t.note", on: queue.name)
+        try await queue.jobs.setPolicy(JobPolicy(lease: .milliseconds(1500)), of: "t.note", on: queue.name)
         for number in 0..<5 { try await queue.jobs.enqueue(Note(number: number)) }
         _ = try await queue.lease(5, kinds: [KnownKind("t.note")])
         try await withWorker(worker(queue, concurrency: 2)) { _ in
