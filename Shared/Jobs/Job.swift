@@ -86,8 +86,12 @@ package protocol TransientError: Error {
     var isTransient: Bool { get }
     /// When the other side said how long to wait.
     var retryAfter: Duration? { get }
+    /// Something that every job needs is away, and it was not the job's doing: it is put off and spends no attempt, so that
+    /// an outage of hours sends nothing to the dead letters.
+    var isOutage: Bool { get }
 }
 
 extension TransientError {
     package var retryAfter: Duration? { nil }
+    package var isOutage: Bool { false }
 }
