@@ -62,6 +62,14 @@ package struct NotificationDependencies: Sendable {
 
     func record(_ attempt: DeliveryAttempt) async throws { _ = try await attempts(attempt) }
 
+    /// By whose wire it goes.
+    func headers(for outgoing: OutgoingDelivery, at now: Date) throws -> [(String, String)] {
+        guard outgoing.isForMerchant else { return try SiteWire.headers(for: outgoing, openedBy: sealer, at: now) }
+        // Because a message to a merchant is staged together with its forward.
+        guard let forward = outgoing.forward else { throw SiteWire.NoSecret() }
+        return try MerchantWire.headers(for: outgoing, forward, openedBy: sealer, at: now)
+    }
+
     /// Posts the bytes as they are. An address that was allowed when it was given, and is not any more, is not called.
     func post(_ outgoing: OutgoingDelivery, _ headers: [(String, String)]) async -> GuardedClient.Outcome {
         let url: EndpointURL

@@ -3,6 +3,7 @@ package import Domain
 internal import Foundation
 package import Logging
 package import Outbound
+package import PayPal
 package import Postgres
 package import Redis
 package import Sealing
@@ -35,10 +36,13 @@ package struct Settings: Sendable {
     package let outbound: Outgoing
     package let mail: Mail
 
+    package let thriveCart: ThriveCart
+    package let payPal: PayPal
+
     package let sandbox: Sandbox
 
     package struct Ports: Sendable, Hashable {
-        package let ingress, productAPI, admin, sandbox: Int
+        package let ingress, productAPI, admin, sandbox, sandboxPayPal: Int
         /// Where workers answer about their health.
         package let fulfillment, renewals, reconciliation, notifications: Int
     }
@@ -62,10 +66,27 @@ package struct Settings: Sendable {
         package let from: EmailAddress?
     }
 
+    /// How a seller's books are read.
+    package struct ThriveCart: Sendable {
+        package let address: String
+        /// Of one account, by all processes together; 0 is without a limit.
+        package let requestsPerMinute: Int
+    }
+
+    package struct PayPal: Sendable {
+        /// Nil where nothing says who we are at PayPal.
+        package let settings: PayPalSettings?
+        /// What PayPal signs its webhooks for; nil where none is registered.
+        package let webhookID: String?
+        /// PEM text that replaces the bundled certificates; nil for those.
+        package let roots: String?
+    }
+
     package struct Sandbox: Sendable {
         package let webhookURLs: [String]
         package let account: String
         package let secret: String?
+        package let apiKey: String
     }
 
     /// Reads all variables; those in `needs` must be set.
@@ -90,6 +111,7 @@ package struct Settings: Sendable {
             productAPI: reader.whole(.productAPIPort, 1...65535),
             admin: reader.whole(.adminPort, 1...65535),
             sandbox: reader.whole(.sandboxPort, 1...65535),
+            sandboxPayPal: reader.whole(.sandboxPayPalPort, 1...65535),
             fulfillment: reader.whole(.fulfillmentHealthPort, 1...65535),
             renewals: reader.whole(.renewalsHealthPort, 1...65535),
             reconciliation: reader.whole(.reconciliationHealthPort, 1...65535),
@@ -113,10 +135,16 @@ package struct Settings: Sendable {
             from: reader.given(.mailFrom) == nil ? nil : reader.value(.mailFrom) { EmailAddress($0) }
         )
         if !mail.sendmail.isEmpty, mail.from == nil { reader.complain(.mailFrom, "is not set, but SENDMAIL is") }
+        thriveCart = ThriveCart(
+            address: reader.value(.thriveCartAPI, Self.address) ?? "",
+            requestsPerMinute: reader.whole(.thriveCartAPIRate, 0...100_000)
+        )
+        payPal = reader.payPal()
         sandbox = Sandbox(
             webhookURLs: reader.value(.sandboxWebhookURLs, Self.addresses) ?? [],
             account: reader.value(.sandboxThriveCartAccount) { $0 } ?? "",
-            secret: reader.value(.sandboxThriveCartSecret) { $0 }
+            secret: reader.value(.sandboxThriveCartSecret) { $0 },
+            apiKey: reader.value(.sandboxThriveCartAPIKey) { $0 } ?? ""
         )
 
         for variable in Variable.allCases where needs.contains(variable) { reader.require(variable) }
@@ -129,7 +157,7 @@ package struct Settings: Sendable {
 
     private enum Durability: String { case check, trust }
 
-    private static func address(_ text: String) -> String? {
+    fileprivate static func address(_ text: String) -> String? {
         guard let url = URL(string: text), ["http", "https"].contains(url.scheme), url.host?.isEmpty == false,
             url.query == nil, url.fragment == nil, url.user == nil
         else { return nil }
@@ -150,6 +178,38 @@ package struct Settings: Sendable {
 }
 
 extension SettingsReader {
+    /// Client id, secret and account come together or not at all.
+    fileprivate mutating func payPal() -> Settings.PayPal {
+        let environment = choice(.payPalEnvironment, else: PayPalEnvironment.sandbox)
+        let base = given(.payPalBaseURL) == nil ? nil : value(.payPalBaseURL, Settings.address)
+        if base != nil, environment == .live { complain(.payPalBaseURL, "is set beside PAYPAL_ENV=live") }
+        let attribution = value(.payPalAttributionID) { $0.utf8.count <= 36 ? $0 : nil } ?? ""
+        let roots = given(.payPalWebhookRoots) == nil ? nil : value(.payPalWebhookRoots, Self.text(ofFile:))
+
+        let names: [Variable] = [.payPalClientID, .payPalClientSecret, .payPalPartnerMerchantID]
+        let identity = names.map { value($0) { $0 } }
+        var settings: PayPalSettings?
+        if let id = identity[0], let secret = identity[1], let partner = identity[2] {
+            settings = PayPalSettings(
+                environment: environment,
+                pretendedAt: base,
+                clientID: id,
+                clientSecret: secret,
+                partnerMerchantID: partner,
+                attributionID: attribution
+            )
+        } else if identity.contains(where: { $0 != nil }) {
+            for (name, value) in zip(names, identity) where value == nil {
+                complain(name, "is not set, but others of PAYPAL_… are")
+            }
+        }
+        return Settings.PayPal(settings: settings, webhookID: value(.payPalWebhookID) { $0 }, roots: roots)
+    }
+
+    private static func text(ofFile path: String) -> String? {
+        FileManager.default.contents(atPath: path).flatMap { String(validating: $0, as: UTF8.self) }
+    }
+
     fileprivate mutating func require(_ variable: Variable) {
         let isKnown = problems.contains { $0.variable.hasPrefix(variable.rawValue) }
         if !isKnown, given(variable) ?? variable.fallback == nil { complain(variable, "is not set") }

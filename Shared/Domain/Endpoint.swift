@@ -1,6 +1,6 @@
 package import Foundation
 
-/// Where a site's messages go: the address of a shop, a site or anybody else who wants to be told.
+/// Where messages go: the address of a site, a merchant's shop or anybody else who wants to be told.
 package struct Endpoint: Sendable, Hashable {
     package typealias ID = Identifier<Endpoint>
 
@@ -15,11 +15,12 @@ package struct Endpoint: Sendable, Hashable {
     }
 
     package var id: ID
-    package var site: Site.ID
+    /// A merchant has one endpoint at most, its `webhooks_url`.
+    package var owner: Message.Owner
     /// As it was typed; checked by `EndpointURL` when it was given, and again whenever it is used.
     package var url: String
     package var description: String?
-    /// Only what tells of this plan, or of an order that opens it; nil is all of the site's.
+    /// Only what tells of this plan, or of an order that opens it; nil is all of the owner's.
     package var plan: Plan.ID?
     /// Empty is every type.
     package var types: Set<Message.Kind>
@@ -51,7 +52,7 @@ package struct Endpoint: Sendable, Hashable {
 
     package init(
         id: ID,
-        site: Site.ID,
+        owner: Message.Owner,
         url: String,
         description: String? = nil,
         plan: Plan.ID? = nil,
@@ -63,7 +64,7 @@ package struct Endpoint: Sendable, Hashable {
         createdAt: Date
     ) {
         self.id = id
-        self.site = site
+        self.owner = owner
         self.url = url
         self.description = description
         self.plan = plan

@@ -2,6 +2,15 @@
 package enum Message {
     package typealias ID = Identifier<Message>
 
+    /// Whose it is, and whose endpoints get it.
+    package enum Owner: Sendable, Hashable {
+        case site(Site.ID)
+        case merchant(Merchant.ID)
+
+        package var site: Site.ID? { if case .site(let id) = self { id } else { nil } }
+        package var merchant: Merchant.ID? { if case .merchant(let id) = self { id } else { nil } }
+    }
+
     package enum Kind: String, Sendable, Codable, CaseIterable {
         case memberCreated = "member.created"
         case memberUpdated = "member.updated"
@@ -16,6 +25,7 @@ package enum Message {
         case subscriptionResumed = "subscription.resumed"
         case subscriptionCanceled = "subscription.canceled"
         case leadCaptured = "lead.captured"
+        case reconciliationCompleted = "reconciliation.completed"
     }
 }
 

@@ -162,12 +162,13 @@ final class Lane<Dependencies: Sendable>: Sendable {
 
     /// Waits on a connection of its own for a token that says there is work, or until the queue said to look again.
     private func listenForWork() async {
-        var connection: RedisBlockingConnection?
+        // Because the loop tries again; at once, so that a worker that is never idle is seen too.
+        var connection = try? await queue.listeningConnection(for: name)
         var pauses = Pauses(upTo: .seconds(1))
         for await wait in wakes {
             do {
                 let open: RedisBlockingConnection
-                if let connection { open = connection } else { open = try await queue.redis.blockingConnection(for: queue.key(name)) }
+                if let connection { open = connection } else { open = try await queue.listeningConnection(for: name) }
                 connection = open
                 let seconds = String(Double(max(1, wait.milliseconds)) / 1000)
                 let token = try await open.call(

@@ -78,11 +78,29 @@ package struct GuardedClient: Sendable {
 
     /// Posts `body` unchanged.
     package func post(_ body: [UInt8], to url: EndpointURL, headers: [(String, String)]) async -> Outcome {
+        await request(.POST, url, headers: headers, body: body)
+    }
+
+    /// Fetches what is there.
+    package func get(_ url: EndpointURL, headers: [(String, String)] = []) async -> Outcome {
+        await request(.GET, url, headers: headers, body: nil)
+    }
+
+    private func request(
+        _ method: HTTPMethod,
+        _ url: EndpointURL,
+        headers: [(String, String)],
+        body: [UInt8]?
+    ) async -> Outcome {
         let clock = ContinuousClock()
         let deadline = clock.now + limits.timeout
         do {
             let target = try await checkedAddress(of: url)
-            return try await send(body, to: url, at: target, headers: headers, within: deadline - clock.now)
+            var request = HTTPClientRequest(url: url.text)
+            request.method = method
+            for (name, value) in headers { request.headers.add(name: name, value: value) }
+            if let body { request.body = .bytes(body) }
+            return try await send(request, to: url, at: target, within: deadline - clock.now)
         } catch let failure as Failure {
             return .failed(failure)
         } catch {
@@ -106,18 +124,12 @@ package struct GuardedClient: Sendable {
     }
 
     private func send(
-        _ body: [UInt8],
+        _ request: HTTPClientRequest,
         to url: EndpointURL,
         at address: SocketAddress,
-        headers: [(String, String)],
         within timeout: Duration
     ) async throws -> Outcome {
         guard timeout > .zero, let ip = address.ipAddress else { return .failed(.timedOut) }
-        var request = HTTPClientRequest(url: url.text)
-        request.method = .POST
-        for (name, value) in headers { request.headers.add(name: name, value: value) }
-        request.body = .bytes(body)
-
         let key = PinnedClients.Key(host: url.host, address: ip)
         let clock = ContinuousClock()
         let deadline = clock.now + timeout

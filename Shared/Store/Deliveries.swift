@@ -45,13 +45,15 @@ extension Transaction {
         let deliveries = try planned(
             """
             WITH made AS (
-                INSERT INTO deliveries (id, site, endpoint, message, position, subject, due_at, created_at)
-                SELECT gen_random_uuid(), m.site, e.id, m.id, m.position, coalesce(m.member, m.order_id, m.id),
+                INSERT INTO deliveries (id, owner, endpoint, message, position, subject, due_at, created_at)
+                SELECT gen_random_uuid(), m.owner, e.id, m.id, m.position, \(raw: Self.subject),
                     \(now), \(now)
                 FROM outbox m
-                JOIN endpoints e ON e.site = m.site AND e.state = 'enabled'
+                JOIN endpoints e ON e.owner = m.owner AND e.state = 'enabled'
                 WHERE m.id = ANY(\(messages))
                   AND \(Self.wanted)
+                  AND (m.merchant IS NULL
+                    OR EXISTS (SELECT FROM merchants r WHERE r.id = m.merchant AND r.webhooks_url IS NOT NULL))
                 ORDER BY m.position
                 ON CONFLICT (endpoint, message) DO NOTHING
                 RETURNING id, endpoint, turn, due_at, position
@@ -66,6 +68,9 @@ extension Transaction {
             mailable: try mailable(messages, kinds)
         )
     }
+
+    /// What message `m` is about: first attempts of one subject go in their order.
+    static var subject: StaticString { "coalesce(m.subject, m.member, m.order_id, m.id)" }
 
     /// Whether endpoint `e` wants message `m`. A message that names no plan tells of those that its order opens.
     static var wanted: Query {

@@ -35,8 +35,11 @@ package struct OutgoingDelivery: Sendable, Hashable {
     package var body: [UInt8]
     /// The try's number in the present schedule, from 1.
     package var step: Int
-    /// The newest first.
+    package var isForMerchant: Bool
+    /// The newest first; a merchant's is its own.
     package var secrets: [EndpointSecret]
+    /// Nil for what goes to a site.
+    package var forward: OutgoingForward?
 
     package init(
         delivery: Delivery.ID,
@@ -47,6 +50,7 @@ package struct OutgoingDelivery: Sendable, Hashable {
         type: String,
         body: [UInt8],
         step: Int,
+        isForMerchant: Bool = false,
         secrets: [EndpointSecret] = []
     ) {
         self.delivery = delivery
@@ -57,6 +61,7 @@ package struct OutgoingDelivery: Sendable, Hashable {
         self.type = type
         self.body = body
         self.step = step
+        self.isForMerchant = isForMerchant
         self.secrets = secrets
     }
 }
@@ -70,7 +75,7 @@ extension Transaction {
         for row in try rows(
             """
             SELECT d.id, d.turn, d.state, d.step, d.due_at, d.sending_turn, d.sending_since, d.endpoint, d.message,
-                e.url, m.type, m.body,
+                CASE WHEN e.merchant IS NULL THEN e.url ELSE r.webhooks_url END AS url, e.merchant, m.type, m.body,
                 d.attempts = 0 AND EXISTS (
                     SELECT FROM deliveries x
                     WHERE x.endpoint = d.endpoint
@@ -82,6 +87,7 @@ extension Transaction {
             FROM deliveries d
             JOIN endpoints e ON e.id = d.endpoint
             JOIN outbox m ON m.id = d.message
+            LEFT JOIN merchants r ON r.id = e.merchant
             WHERE d.id = ANY(\(claims.map(\.delivery)))
             ORDER BY d.id
             FOR NO KEY UPDATE OF d
@@ -90,8 +96,22 @@ extension Transaction {
             let claimed = try ClaimedRow(row: row)
             found[claimed.outgoing.delivery] = claimed
         }
+        try cancelUnwanted(found.values.filter(\.isUnwanted).map(\.outgoing.delivery), at: now)
         let answers = claims.map { found[$0.delivery]?.answer(to: $0, at: now) ?? .over("there is no such delivery") }
         return try equip(answers, at: now)
+    }
+
+    /// What waits for a merchant that has taken its address away.
+    private func cancelUnwanted(_ unwanted: [Delivery.ID], at now: Date) throws(PostgresError) {
+        guard !unwanted.isEmpty else { return }
+        try run(
+            """
+            UPDATE deliveries
+            SET state = 'canceled', settled_at = \(now), turn = turn + 1
+            WHERE id = ANY(\(unwanted))
+              AND state = 'pending'
+            """
+        )
     }
 
     /// Marks what is to be sent, and adds the secrets.
@@ -109,9 +129,13 @@ extension Transaction {
             grouping: try secrets(of: Array(Set(sending.map(\.endpoint))), at: now),
             by: \.endpoint
         )
+        let forwards =
+            try sending.contains(where: \.isForMerchant)
+            ? outgoingForwards(sending.filter(\.isForMerchant).map(\.message)) : [:]
         return answers.map { answer in
             guard case .send(var outgoing) = answer else { return answer }
             outgoing.secrets = secrets[outgoing.endpoint] ?? []
+            outgoing.forward = forwards[outgoing.message]
             return .send(outgoing)
         }
     }
@@ -124,17 +148,22 @@ private struct ClaimedRow {
     var sendingTurn: Int?
     var sendingSince: Date?
     var waits: Bool
+    /// A merchant's, and it wants no forwards any more.
+    var isUnwanted: Bool
 
     init(row: Row) throws(PostgresError) {
+        let url: String? = try row["url"]
+        isUnwanted = url == nil
         outgoing = OutgoingDelivery(
             delivery: try row["id"],
             turn: try row["turn"],
             endpoint: try row["endpoint"],
-            url: try row["url"],
+            url: url ?? "",
             message: try row["message"],
             type: try row["type"],
             body: try row["body"],
-            step: try row["step", as: Int.self] + 1
+            step: try row["step", as: Int.self] + 1,
+            isForMerchant: try row["merchant", as: Merchant.ID?.self] != nil
         )
         state = try row["state"]
         dueAt = try row["due_at"]
@@ -148,6 +177,7 @@ private struct ClaimedRow {
 
     func answer(to claim: DeliveryClaim, at now: Date) -> ClaimAnswer {
         guard state == .pending else { return .over("the delivery is \(state.rawValue)") }
+        guard !isUnwanted else { return .over("the merchant wants no forwards") }
         guard claim.turn == outgoing.turn else { return .over("another try has taken its place") }
         // The queue gives one turn to one worker, so an earlier claim of this turn is of a worker that died.
         if let sendingTurn, let sendingSince, sendingTurn != claim.turn,

@@ -34,7 +34,7 @@ extension Transaction {
             """
             SELECT count(*)
             FROM outbox m
-            JOIN endpoints e ON e.id = \(endpoint) AND e.site = m.site
+            JOIN endpoints e ON e.id = \(endpoint) AND e.owner = m.owner
             LEFT JOIN deliveries d ON d.endpoint = e.id AND d.message = m.id
             WHERE m.created_at >= \(since)
               AND m.relayed_at IS NOT NULL
@@ -57,10 +57,10 @@ extension Transaction {
         try planned(
             """
             WITH missing AS (
-                SELECT m.id, m.site, m.position, m.member, m.order_id,
+                SELECT m.id, m.owner, m.position, \(raw: Self.subject) AS subject,
                     \(start) + make_interval(secs => \(spacing) * (row_number() OVER (ORDER BY m.position) - 1)) AS due_at
                 FROM outbox m
-                JOIN endpoints e ON e.id = \(endpoint) AND e.site = m.site AND e.state = 'enabled'
+                JOIN endpoints e ON e.id = \(endpoint) AND e.owner = m.owner AND e.state = 'enabled'
                 LEFT JOIN deliveries d ON d.endpoint = e.id AND d.message = m.id
                 WHERE m.created_at >= \(since)
                   AND m.relayed_at IS NOT NULL
@@ -68,8 +68,8 @@ extension Transaction {
                 ORDER BY m.position
                 LIMIT \(limit)
             ), planned AS (
-                INSERT INTO deliveries (id, site, endpoint, message, position, subject, due_at, created_at)
-                SELECT gen_random_uuid(), site, \(endpoint), id, position, coalesce(member, order_id, id), due_at, \(now)
+                INSERT INTO deliveries (id, owner, endpoint, message, position, subject, due_at, created_at)
+                SELECT gen_random_uuid(), owner, \(endpoint), id, position, subject, due_at, \(now)
                 FROM missing
                 ORDER BY position
                 ON CONFLICT (endpoint, message) DO UPDATE
@@ -96,14 +96,14 @@ extension Transaction {
     ) throws(PostgresError) -> PlannedDelivery? {
         try run(
             """
-            INSERT INTO outbox (id, site, type, body, created_at, relayed_at)
-            VALUES (\(message), \(endpoint.site), \(Message.testType), \(body), \(now), \(now))
+            INSERT INTO outbox (id, site, merchant, type, body, created_at, relayed_at)
+            VALUES (\(message), \(endpoint.owner.site), \(endpoint.owner.merchant), \(Message.testType), \(body), \(now), \(now))
             """
         )
         return try planned(
             """
-            INSERT INTO deliveries (id, site, endpoint, message, position, subject, step, due_at, created_at)
-            SELECT \(Delivery.ID.new(at: now)), m.site, \(endpoint.id), m.id, m.position, m.id, \(step), \(now), \(now)
+            INSERT INTO deliveries (id, owner, endpoint, message, position, subject, step, due_at, created_at)
+            SELECT \(Delivery.ID.new(at: now)), m.owner, \(endpoint.id), m.id, m.position, m.id, \(step), \(now), \(now)
             FROM outbox m
             WHERE m.id = \(message)
             RETURNING id, endpoint, turn, due_at

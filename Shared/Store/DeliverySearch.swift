@@ -2,9 +2,9 @@ package import Domain
 package import Foundation
 package import Postgres
 
-/// Which deliveries of a site an operator looks for; what is nil matches all.
+/// Which deliveries of an owner an operator looks for; what is nil matches all.
 package struct DeliverySearch: Sendable {
-    package var site: Site.ID
+    package var owner: Message.Owner
     package var endpoint: Endpoint.ID?
     package var type: String?
     package var email: EmailAddress?
@@ -16,7 +16,7 @@ package struct DeliverySearch: Sendable {
     package var after: Delivery.ID?
     package var limit = 50
 
-    package init(site: Site.ID) { self.site = site }
+    package init(of owner: Message.Owner) { self.owner = owner }
 }
 
 /// A delivery as an operator sees one.
@@ -52,7 +52,7 @@ package struct FoundAttempt: Sendable, Hashable {
     package var nextAt: Date?
     package var recordedAt: Date
 
-    fileprivate init(row: Row) throws(PostgresError) {
+    init(row: Row) throws(PostgresError) {
         delivery = try row["delivery"]
         number = try row["number"]
         at = try row["at"]
@@ -68,12 +68,12 @@ package struct FoundAttempt: Sendable, Hashable {
 extension Transaction {
     /// Deliveries that fit, the latest message first.
     package func search(_ search: DeliverySearch) throws(PostgresError) -> [FoundDelivery] {
-        var conditions: [Query] = ["d.site = \(search.site)"]
+        var conditions: [Query] = ["d.owner = \(search.owner.uuid)"]
         if let endpoint = search.endpoint { conditions.append("d.endpoint = \(endpoint)") }
         if let type = search.type { conditions.append("m.type = \(type)") }
         if let email = search.email {
             conditions.append(
-                "m.member IN (SELECT p.id FROM members p WHERE p.site = d.site AND p.email = \(email.normalized))"
+                "m.member IN (SELECT p.id FROM members p WHERE p.site = d.owner AND p.email = \(email.normalized))"
             )
         }
         if let order = search.order { conditions.append("o.number = \(order)") }
@@ -145,9 +145,9 @@ extension Transaction {
         .values(FoundAttempt.init(row:))
     }
 
-    /// A site's attempts in the order in which they were kept, with address and event: what a live tail shows.
+    /// An owner's attempts in the order in which they were kept, with address and event: what a live tail shows.
     package func attempts(
-        of site: Site.ID,
+        of owner: Message.Owner,
         recordedAfter moment: Date,
         limit: Int
     ) throws(PostgresError) -> [(attempt: FoundAttempt, url: String, type: String)] {
@@ -160,7 +160,7 @@ extension Transaction {
             JOIN endpoints e ON e.id = d.endpoint
             JOIN outbox m ON m.id = d.message
             WHERE a.recorded_at > \(moment)
-              AND d.site = \(site)
+              AND d.owner = \(owner.uuid)
             ORDER BY a.recorded_at, a.delivery, a.number
             LIMIT \(limit)
             """

@@ -8,15 +8,18 @@ extension Delivery.State: PostgresValue {}
 extension Transaction {
     private static var columns: StaticString {
         """
-        id, site, url, description, plan, types, contact, state, state_since, failing_since, failures, created_at
+        id, site, merchant, url, description, plan, types, contact, state, state_since, failing_since, failures,
+        created_at
         """
     }
 
     package func insert(_ endpoint: Endpoint) throws(PostgresError) {
         try run(
             """
-            INSERT INTO endpoints (id, site, url, description, plan, types, contact, state, state_since, created_at)
-            VALUES (\(endpoint.id), \(endpoint.site), \(endpoint.url), \(endpoint.description), \(endpoint.plan),
+            INSERT INTO endpoints (id, site, merchant, url, description, plan, types, contact, state, state_since,
+                created_at)
+            VALUES (\(endpoint.id), \(endpoint.owner.site), \(endpoint.owner.merchant), \(endpoint.url),
+                \(endpoint.description), \(endpoint.plan),
                 \(endpoint.types.map(\.rawValue).sorted()), \(endpoint.contact), \(endpoint.state),
                 \(endpoint.stateSince), \(endpoint.createdAt))
             """
@@ -27,9 +30,9 @@ extension Transaction {
         try rows("SELECT \(raw: Self.columns) FROM endpoints WHERE id = \(id)").values(Endpoint.init(row:)).first
     }
 
-    /// A site's, the oldest first.
-    package func endpoints(of site: Site.ID) throws(PostgresError) -> [Endpoint] {
-        try rows("SELECT \(raw: Self.columns) FROM endpoints WHERE site = \(site) ORDER BY created_at, id")
+    /// An owner's, the oldest first.
+    package func endpoints(of owner: Message.Owner) throws(PostgresError) -> [Endpoint] {
+        try rows("SELECT \(raw: Self.columns) FROM endpoints WHERE owner = \(owner.uuid) ORDER BY created_at, id")
             .values(Endpoint.init(row:))
     }
 
@@ -76,7 +79,7 @@ extension Endpoint {
         let types: [String] = try row["types"]
         self.init(
             id: try row["id"],
-            site: try row["site"],
+            owner: try Message.Owner(row: row),
             url: try row["url"],
             description: try row["description"],
             plan: try row["plan"],

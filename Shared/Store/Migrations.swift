@@ -11,7 +11,11 @@ package enum Schema {
                 step("0003_entitlements_and_leads", PackageResources._003_entitlements_and_leads_sql),
                 step("0004_events_audit_outbox", PackageResources._004_events_audit_outbox_sql),
                 step("0005_endpoints_and_deliveries", PackageResources._005_endpoints_and_deliveries_sql),
-                step("0006_dead_letters", PackageResources._006_dead_letters_sql),
+                step("0006_merchants", PackageResources._006_merchants_sql),
+                step("0007_paypal_payments", PackageResources._007_paypal_payments_sql),
+                step("0008_merchant_messages", PackageResources._008_merchant_messages_sql),
+                step("0009_dead_letters", PackageResources._009_dead_letters_sql),
+                step("0010_reconciliation", PackageResources._010_reconciliation_sql),
             ])
         }
     }

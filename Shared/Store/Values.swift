@@ -53,6 +53,28 @@ extension InboundEvent.Status: PostgresValue {}
 extension InboundEvent.Source: PostgresValue {}
 extension Suspension.Kind: PostgresValue {}
 extension Message.Kind: PostgresValue {}
+extension Merchant.Environment: PostgresValue {}
+extension Merchant.State: PostgresValue {}
+extension PayPalCapture.Status: PostgresValue {}
+extension PayPalRefund.Status: PostgresValue {}
+extension VaultSubscription.Status: PostgresValue {}
+extension VaultSubscription.Flow: PostgresValue {}
+extension VaultSubscription.Source: PostgresValue {}
+
+extension Message.Owner {
+    /// As `owner` columns have it.
+    var uuid: UUID {
+        switch self {
+        case .site(let id): id.uuid
+        case .merchant(let id): id.uuid
+        }
+    }
+
+    init(row: Row) throws(PostgresError) {
+        let merchant: Merchant.ID? = try row["merchant"]
+        if let merchant { self = .merchant(merchant) } else { self = .site(try row["site"]) }
+    }
+}
 
 extension Rows {
     /// Every row as a value; `map` without losing what can go wrong.

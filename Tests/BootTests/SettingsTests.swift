@@ -37,6 +37,7 @@ func settings(_ variables: [String: String], needs: Set<Variable> = []) throws(S
             "APP_URL": "https://pay.example.com/",
             "HOST": "0.0.0.0",
             "INGRESS_PORT": "1", "PRODUCT_API_PORT": "2", "ADMIN_PORT": "3", "SANDBOX_PORT": "4",
+            "SANDBOX_PAYPAL_PORT": "8",
             "FULFILLMENT_HEALTH_PORT": "5", "RENEWALS_HEALTH_PORT": "6", "RECONCILIATION_HEALTH_PORT": "7",
             "NOTIFICATIONS_HEALTH_PORT": "65535",
             "TRUSTED_PROXIES": "10.0.0.0/8, loopback",
@@ -55,8 +56,8 @@ func settings(_ variables: [String: String], needs: Set<Variable> = []) throws(S
         #expect(settings.appURL == "https://pay.example.com")
         #expect(settings.host == "0.0.0.0")
         let ports = settings.ports
-        let served: [Int] = [ports.ingress, ports.productAPI, ports.admin, ports.sandbox]
-        #expect(served == [1, 2, 3, 4])
+        let served: [Int] = [ports.ingress, ports.productAPI, ports.admin, ports.sandbox, ports.sandboxPayPal]
+        #expect(served == [1, 2, 3, 4, 8])
         let health: [Int] = [ports.fulfillment, ports.renewals, ports.reconciliation, ports.notifications]
         #expect(health == [5, 6, 7, 65535])
         #expect(settings.proxies != .none)
@@ -135,6 +136,36 @@ func settings(_ variables: [String: String], needs: Set<Variable> = []) throws(S
 }
 
 /// The free function, where a local of the same name hides it.
+@Suite struct `Settings of PayPal` {
+    let whole = [
+        "PAYPAL_CLIENT_ID": "client", "PAYPAL_CLIENT_SECRET": "word", "PAYPAL_PARTNER_MERCHANT_ID": "PARTNER1",
+        "PAYPAL_BN_CODE": "Thrive_SP",
+    ]
+
+    @Test func `name the sandbox unless they say live`() throws {
+        #expect(try settings(whole).payPal.settings?.base == "https://api-m.sandbox.paypal.com")
+        let live = try settings(whole.merging(["PAYPAL_ENV": "live"]) { $1 }).payPal.settings
+        #expect(live?.base == "https://api-m.paypal.com")
+        #expect(try settings([:]).payPal.settings == nil)
+    }
+
+    @Test func `lead to a pretended PayPal beside the sandbox only`() throws {
+        let pretended = whole.merging(["PAYPAL_BASE_URL": "http://127.0.0.1:8090/"]) { $1 }
+        #expect(try settings(pretended).payPal.settings?.base == "http://127.0.0.1:8090")
+        #expect(throws: SettingsError.self) { try settings(pretended.merging(["PAYPAL_ENV": "live"]) { $1 }) }
+    }
+
+    @Test(arguments: ["PAYPAL_CLIENT_ID", "PAYPAL_CLIENT_SECRET", "PAYPAL_PARTNER_MERCHANT_ID"])
+    func `are whole or not there`(missing: String) {
+        #expect(throws: SettingsError.self) { try settings(whole.filter { $0.key != missing }) }
+    }
+
+    @Test func `show no secret`() throws {
+        let settings = try settings(whole)
+        #expect(!"\(settings) \(String(reflecting: settings.payPal.settings))".contains("word"))
+    }
+}
+
 private func readSettings(_ variables: [String: String]) throws(SettingsError) -> Settings { try settings(variables) }
 
 @Suite struct `Secrets in files` {

@@ -53,7 +53,7 @@ import Testing
         let outcome = try await shop.gatehouse("endpoint", "create", url)
         #expect(outcome.exit == .code(64))
         #expect(outcome.errors.contains("fix: "))
-        #expect(try await shop.store.read { try $0.endpoints(of: try $0.sites()[0].id) }.isEmpty)
+        #expect(try await shop.store.read { try $0.endpoints(of: .site(try $0.sites()[0].id)) }.isEmpty)
     }
 
     @Test func `what it missed is counted, planned once, and found again`() async throws {

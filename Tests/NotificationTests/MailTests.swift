@@ -71,7 +71,7 @@ import Testing
         )
         var endpoint = Endpoint(
             id: .new(at: now),
-            site: person.site,
+            owner: .site(person.site),
             url: "https://shop.example/hook?token=secret",
             contact: EmailAddress("ops@example.com"),
             state: .delinquent,

@@ -1,129 +1,115 @@
+import Domain
 import Foundation
 import NotificationJobs
+import Outbound
+import Postgres
 import Sealing
+import Store
+import TestKit
 import Testing
 
 @Suite struct `Telling a PayPal merchant` {
-    let secret = Array("whsec-of-the-merchant".utf8)
-    let body = Array(
-        #"{"id":"WH-1","resource":{"amount":{"value":"15.00"},"n":1.0,"e":1E2,"big":9223372036854775808}}"#.utf8
-    )
+    let body = Array(#"{"id":"WH-1","resource":{"amount":{"value":"15.00"},"n":1.0}}"#.utf8)
+    let paypal = Dictionary(uniqueKeysWithValues: Forward.passedHeaders.map { ($0.lowercased(), "v of \($0)") })
 
-    private func forward(
-        _ body: [UInt8],
-        order: String? = "1234",
-        paypal: [String: String] = [:],
-        simulated: Bool = false
-    ) throws -> MerchantWire.Forward {
-        try MerchantWire.forward(
-            body,
-            order: order,
-            to: "HF5SN9RKCTNJ2",
-            paypal: paypal,
-            debugID: "1f4c9a2e",
-            isSimulated: simulated,
-            secret: secret
+    @Test func `the shop gets PayPal's bytes with the order's id, signed in both ways`() async throws {
+        let office = try await Office()
+        let receiver = try await Receiver.start()
+        let shop = try await office.site.merchant(webhooks: receiver.url("/hook"))
+        let forward = try Forward(
+            event: "WH-1",
+            type: "PAYMENT.CAPTURE.COMPLETED",
+            body: body,
+            order: 1234,
+            paypal: paypal
         )
-    }
-
-    @Test func `the order's id is spliced in and nothing else changes`() throws {
-        let sent = try forward(body).body
-        #expect(sent == body.dropLast() + Array(#","x_thrive_order_id":"1234"}"#.utf8))
-        #expect(try forward(body, order: nil).body == body)
-    }
-
-    @Test func `the signature is over the bytes that are sent`() throws {
-        let sent = try forward(body)
-        let headers = Dictionary(uniqueKeysWithValues: sent.headers.map { ($0.name, $0.value) })
-        #expect(headers["X-Thrive-Webhook-Signature"] == Digest.hex(Digest.hmacSHA256(sent.body, key: secret)))
-        #expect(headers["X-Thrive-Webhook-Algorithm"] == "HMAC-SHA256")
-        #expect(headers["X-Thrive-Forwarded-Merchant"] == "HF5SN9RKCTNJ2")
-        #expect(headers["X-Thrive-Forwarded-By"] == "thrive-themes-api")
-        #expect(headers["X-Thrive-Debug-Id"] == "1f4c9a2e")
-        #expect(headers["X-Thrive-Webhook-Simulated"] == nil)
-        let simulated = try forward(body, simulated: true).headers
-        #expect(simulated.contains { $0.name == "X-Thrive-Webhook-Simulated" && $0.value == "true" })
-    }
-
-    @Test func `PayPal's five headers pass through and no others`() throws {
-        var paypal = Dictionary(uniqueKeysWithValues: MerchantWire.passed.map { ($0.lowercased(), "v of \($0)") })
-        paypal["host"] = "evil.example"
-        let names = try forward(body, paypal: paypal).headers.map(\.name).filter {
-            $0.hasPrefix("Paypal-") || $0 == "host"
+        try await office.site.store.transaction { _ = try $0.stageForward(forward, to: shop.id, at: Date()) }
+        try await office.open {
+            try await eventually { try await office.site.unsettled == 0 }
         }
-        #expect(names == MerchantWire.passed)
+        let request = try #require(receiver.requests.first)
+        #expect(receiver.requests.count == 1)
+        #expect(request.body == body.dropLast() + Array(#","x_thrive_order_id":1234}"#.utf8))
+        let headers = request.headers
+        let hmac = Digest.hex(Digest.hmacSHA256(request.body, key: shop.secret))
+        #expect(headers["x-thrive-webhook-signature"] == hmac)
+        #expect(headers["x-thrive-webhook-algorithm"] == "HMAC-SHA256")
+        #expect(headers["x-thrive-forwarded-merchant"] == shop.payPalID)
+        #expect(headers["x-thrive-forwarded-by"] == "thrive-themes-api")
+        #expect(headers["x-thrive-webhook-simulated"] == nil)
+        #expect(headers["content-type"] == "application/json")
+        for name in Forward.passedHeaders { #expect(headers[name.lowercased()] == "v of \(name)") }
+        let standard = try #require(StandardWebhook(secrets: [shop.secret]))
+        let sentAt = try #require(headers["webhook-timestamp"].flatMap(TimeInterval.init))
+        let expected = standard.headers(id: request.id, body: request.body, at: Date(timeIntervalSince1970: sentAt))
+        #expect(expected.allSatisfy { headers[$0.0] == $0.1 })
+        // What the shop quotes to support leads to the delivery.
+        let delivery = try await office.site.store.read { try $0.search(DeliverySearch(of: .merchant(shop.id))) }.first
+        #expect(headers["x-thrive-debug-id"] == delivery.map { MerchantWire.debugID(of: $0.id) })
     }
 
-    @Test func `a header that would break ours puts the event aside`() {
-        #expect(throws: MerchantWire.Quarantine.header("Paypal-Cert-Url")) {
-            try forward(body, paypal: ["paypal-cert-url": "https://a\r\nX-Evil: 1"])
+    @Test func `one event is told once, a simulation each time and marked`() async throws {
+        let office = try await Office()
+        let receiver = try await Receiver.start()
+        let shop = try await office.site.merchant(webhooks: receiver.url("/hook"))
+        for isSimulated in [false, false, true, true] {
+            let forward = try Forward(
+                event: "WH-1",
+                type: "THRIVE.ACCESS.REVOKE",
+                body: body,
+                isSimulated: isSimulated
+            )
+            try await office.site.store.transaction { _ = try $0.stageForward(forward, to: shop.id, at: Date()) }
         }
+        try await office.open {
+            try await eventually { try await office.site.unsettled == 0 }
+        }
+        let marks = receiver.requests.map { $0.headers["x-thrive-webhook-simulated"] }
+        #expect(marks.count == 3)
+        #expect(marks.filter { $0 == "true" }.count == 2)
     }
 
-    @Test func `a body that has the key already is put aside, escaped or not`() {
-        for name in ["x_thrive_order_id", #"x_thrive\u005forder_id"#] {
-            #expect(throws: MerchantWire.Quarantine.keyExists) {
-                try forward(Array(#"{"\#(name)":"7"}"#.utf8))
+    @Test func `a nudge goes without a signature to a merchant without a secret`() async throws {
+        let office = try await Office()
+        let receiver = try await Receiver.start()
+        let shop = try await office.site.merchant(webhooks: receiver.url("/hook"), hasSecret: false)
+        let nudge = try Forward(event: "WH-2", type: "MERCHANT.ONBOARDING.COMPLETED", body: body, isSigned: false)
+        let message = try await office.site.store.transaction {
+            try $0.stageForward(nudge, to: shop.id, at: Date())
+        }
+        try await office.open {
+            try await eventually { try await office.site.unsettled == 0 }
+        }
+        let headers = try #require(receiver.requests.first).headers
+        #expect(headers["x-thrive-webhook-signature"] == nil)
+        #expect(headers["webhook-signature"] == nil)
+        #expect(headers["x-thrive-forwarded-merchant"] == shop.payPalID)
+        let id = try #require(message)
+        #expect(try await office.site.store.read { try $0.firstAttempt(of: id) }?.status == 200)
+    }
+
+    @Test func `a new address is followed, even by what waits, and none is no delivery`() async throws {
+        let office = try await Office()
+        let receiver = try await Receiver.start { request, _ in .status(request.path == "/new" ? 200 : 410) }
+        let shop = try await office.site.merchant(webhooks: receiver.url("/old"))
+        let pool = office.site.database.pool
+        @Sendable func stage(_ event: String) async throws {
+            let forward = try Forward(event: event, type: "PAYMENT.CAPTURE.REFUNDED", body: body)
+            try await office.site.store.transaction { _ = try $0.stageForward(forward, to: shop.id, at: Date()) }
+        }
+        try await office.open {
+            try await stage("WH-1")
+            try await eventually {
+                try await office.site.count("SELECT count(*) FROM endpoints WHERE state = 'gone'") == 1
             }
+            try await pool.query("UPDATE merchants SET webhooks_url = \(receiver.url("/new"))")
+            try await stage("WH-2")
+            try await eventually { receiver.requests(at: "/new").count == 1 }
+            try await pool.query("UPDATE merchants SET webhooks_url = NULL")
+            try await stage("WH-3")
+            try await eventually { try await office.site.unsettled == 0 }
         }
-        #expect(throws: MerchantWire.Quarantine.notAnObject) { try forward(Array("[1]".utf8)) }
-    }
-
-    @Test func `ten thousand bodies differ in nothing but the spliced member`() throws {
-        var random = Generator(state: 42)
-        for _ in 0..<10_000 {
-            let text = random.object(depth: 0)
-            let body = Array(text.utf8)
-            let sent = try forward(body, order: "o-1").body
-            let member = Array(#""x_thrive_order_id":"o-1""#.utf8)
-            let start = try #require(sent.indices.last { sent[$0...].starts(with: member) })
-            var rest = sent
-            rest.removeSubrange(start..<start + member.count)
-            if rest[start - 1] == UInt8(ascii: ",") { rest.remove(at: start - 1) }
-            #expect(rest == body)
-        }
-    }
-}
-
-/// Writes JSON as other programs do: odd numbers, escapes, blanks, keys in any order.
-private struct Generator: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-
-    mutating func pick(_ choices: [String]) -> String { choices[Int(next() % UInt64(choices.count))] }
-
-    mutating func blank() -> String { pick(["", "", "", " ", "\n  ", "\t"]) }
-
-    mutating func string() -> String {
-        let parts = (0..<Int(next() % 4)).map { _ in
-            pick([
-                "a", "Zoë", #"\u00e9"#, #"\/"#, #"\""#, #"\\"#, "}", "{", ",", "漢", #"\ud83d\ude00"#, "x_thrive", "😀",
-            ])
-        }
-        return "\"" + parts.joined() + "\""
-    }
-
-    mutating func object(depth: Int) -> String {
-        let members = (0..<Int(next() % 5)).map { _ in
-            blank() + string() + blank() + ":" + blank() + value(depth: depth + 1)
-        }
-        return "{" + members.joined(separator: blank() + ",") + blank() + "}" + (depth == 0 ? blank() : "")
-    }
-
-    mutating func value(depth: Int) -> String {
-        switch next() % (depth > 4 ? 3 : 5) {
-        case 0: pick(["1.0", "1E2", "9223372036854775808", "-0", "0.1e-7", "1e400", "123456789.000000001"])
-        case 1: string()
-        case 2: pick(["true", "false", "null"])
-        case 3: object(depth: depth)
-        default: "[" + (0..<Int(next() % 3)).map { _ in blank() + value(depth: depth + 1) }.joined(separator: ",") + "]"
-        }
+        #expect(receiver.requests.count == 2)
+        #expect(try await office.site.count("SELECT count(*) FROM deliveries") == 2)
     }
 }

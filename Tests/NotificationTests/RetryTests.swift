@@ -94,7 +94,7 @@ import Testing
         #expect(Set(requests.map(\.body)) == Set(try await office.site.bodies().values))
 
         let found = try await office.site.store.read { transaction in
-            let delivery = try transaction.search(DeliverySearch(site: office.site.id)).first
+            let delivery = try transaction.search(DeliverySearch(of: .site(office.site.id))).first
             return try delivery.map { ($0, try transaction.attempts(of: $0.id)) }
         }
         let (delivery, attempts) = try #require(found)
@@ -115,7 +115,7 @@ import Testing
         try await office.open {
             try await eventually { try await office.site.count("SELECT count(*) FROM delivery_attempts") == 1 }
             let id = try #require(
-                try await office.site.store.read { try $0.search(DeliverySearch(site: office.site.id)) }.first
+                try await office.site.store.read { try $0.search(DeliverySearch(of: .site(office.site.id))) }.first
             ).id
             let plan = try #require(try await office.site.store.transaction { try $0.resend(id, at: Date()) })
             try await office.jobs.enqueue([plan])
@@ -140,7 +140,7 @@ import Testing
         try await office.open {
             try await eventually { receiver.requests.count == 1 }
             let id = try #require(
-                try await office.site.store.read { try $0.search(DeliverySearch(site: office.site.id)) }.first
+                try await office.site.store.read { try $0.search(DeliverySearch(of: .site(office.site.id))) }.first
             ).id
             let plan = try #require(try await office.site.store.transaction { try $0.resend(id, at: Date()) })
             try await office.jobs.enqueue([plan])

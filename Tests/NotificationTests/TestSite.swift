@@ -52,7 +52,7 @@ struct TestSite: Sendable {
         let now = Date()
         let endpoint = Endpoint(
             id: .new(at: now),
-            site: id,
+            owner: .site(id),
             url: url,
             plan: plan,
             types: types,
@@ -66,6 +66,35 @@ struct TestSite: Sendable {
             try transaction.insert(made.stored)
         }
         return MadeEndpoint(id: endpoint.id, secret: made.bytes)
+    }
+
+    struct MadeMerchant: Sendable {
+        var id: Merchant.ID
+        var payPalID: String
+        /// 64 characters.
+        var secret: [UInt8]
+    }
+
+    func merchant(webhooks url: String, hasSecret: Bool = true) async throws -> MadeMerchant {
+        let made = MadeMerchant(
+            id: .new(at: Date()),
+            payPalID: "HF5SN9RKCTNJ2",
+            secret: Array(String(repeating: "0123456789abcdef", count: 4).utf8)
+        )
+        let sealed = hasSecret ? try sealer.seal(made.secret, for: Merchant.place(ofSecretOf: made.id)) : nil
+        let merchant = Merchant(
+            id: made.id,
+            environment: .sandbox,
+            payPalID: made.payPalID,
+            secretHash: Array(repeating: 7, count: 32),
+            siteURL: "https://shop.example",
+            webhooksURL: url,
+            state: hasSecret ? .connected : .pending,
+            stateSince: Date(),
+            createdAt: Date()
+        )
+        try await store.transaction { try $0.insert(merchant, webhookSecret: sealed) }
+        return made
     }
 
     /// Stages messages in one transaction each.

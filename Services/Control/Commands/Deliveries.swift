@@ -23,10 +23,11 @@ struct ListDeliveries: OperatorCommand {
               gatehouse deliveries list --state failed --since 24h
               gatehouse deliveries list --email ana@example.com
               gatehouse deliveries list --order 40000001 --event order.refunded
+              gatehouse deliveries list --merchant HF5SN9RKCTNJ2 --event PAYMENT.CAPTURE.COMPLETED
             """
     )
 
-    @OptionGroup var site: SiteOption
+    @OptionGroup var owner: OwnerOption
 
     @Option(name: .long, help: ArgumentHelp("To this endpoint.", valueName: "id"), transform: Reading.id)
     var endpoint: Endpoint.ID?
@@ -79,7 +80,7 @@ struct ListDeliveries: OperatorCommand {
 
     func answer(at desk: Desk) async throws -> Reply {
         try await desk.store.read { transaction in
-            var search = DeliverySearch(site: try transaction.site(site).id)
+            var search = DeliverySearch(of: try transaction.owner(owner))
             search.endpoint = endpoint
             search.type = event
             search.email = email

@@ -18,7 +18,7 @@ struct TailDeliveries: AsyncParsableCommand {
             """
     )
 
-    @OptionGroup var site: SiteOption
+    @OptionGroup var owner: OwnerOption
 
     @Option(
         name: .long,
@@ -42,13 +42,13 @@ struct TailDeliveries: AsyncParsableCommand {
     mutating func run() async throws {
         let desk = try Desk.open([.database])
         let store = try desk.store
-        let site = try await store.read { [site] in try $0.site(site).id }
+        let owner = try await store.read { [owner] in try $0.owner(owner) }
         var position = since ?? .now
         var shown: [String: Date] = [:]
         var lastNews = ContinuousClock.now
         while untilIdle.map({ ContinuousClock.now - lastNews < $0 }) ?? true {
             let from = position.addingTimeInterval(-Self.overlap)
-            let found = try await store.read { try $0.attempts(of: site, recordedAfter: from, limit: 500) }
+            let found = try await store.read { try $0.attempts(of: owner, recordedAfter: from, limit: 500) }
             for (attempt, url, event) in found where attempt.recordedAt > (since ?? .distantPast) {
                 let key = "\(attempt.delivery)/\(attempt.number)"
                 guard shown[key] == nil else { continue }

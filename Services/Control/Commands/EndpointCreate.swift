@@ -77,7 +77,7 @@ struct CreateEndpoint: OperatorCommand {
             let plan = try plan.map { try transaction.plan($0, of: site) }
             let endpoint = Endpoint(
                 id: .new(at: now),
-                site: site.id,
+                owner: .site(site.id),
                 url: url,
                 description: about.flatMap { $0.trimmingBlanks().isEmpty ? nil : $0.trimmingBlanks() },
                 plan: plan?.id,

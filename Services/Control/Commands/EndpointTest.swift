@@ -52,6 +52,12 @@ struct TestEndpoint: OperatorCommand {
         let message = Message.ID.new(at: now)
         let plan = try await store.transaction { transaction in
             let endpoint = try transaction.knownEndpoint(id)
+            guard endpoint.owner.merchant == nil else {
+                throw CommandProblem.usage(
+                    "the endpoint is a merchant's",
+                    fix: "gatehouse paypal webhooks simulate, or the shop's own webhooks/test"
+                )
+            }
             return try transaction.stageTest(
                 to: endpoint,
                 as: message,

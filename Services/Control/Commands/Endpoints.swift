@@ -8,7 +8,7 @@ import Store
 struct Endpoints: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "endpoint",
-        abstract: "Where a site's messages go.",
+        abstract: "Where messages go: a site's endpoints, a merchant's webhooks_url.",
         subcommands: [
             CreateEndpoint.self, ListEndpoints.self, ShowEndpoint.self, RotateEndpoint.self, EnableEndpoint.self,
             DisableEndpoint.self, TestEndpoint.self,
@@ -19,14 +19,15 @@ struct Endpoints: AsyncParsableCommand {
 struct ListEndpoints: OperatorCommand {
     static let configuration = CommandConfiguration(
         commandName: "list",
-        abstract: "List a site's endpoints, the oldest first.",
+        abstract: "List a site's or a merchant's endpoints, the oldest first.",
         discussion: """
             EXAMPLE
               gatehouse endpoint list
+              gatehouse endpoint list --merchant HF5SN9RKCTNJ2
             """
     )
 
-    @OptionGroup var site: SiteOption
+    @OptionGroup var owner: OwnerOption
     @OptionGroup var output: OutputOptions
 
     struct Reply: Answer {
@@ -50,10 +51,10 @@ struct ListEndpoints: OperatorCommand {
 
     func answer(at desk: Desk) async throws -> Reply {
         try await desk.store.read { transaction in
-            let site = try transaction.site(site)
-            let plans = try transaction.plans(of: site.id)
+            let owner = try transaction.owner(owner)
+            let plans = try owner.site.map { try transaction.plans(of: $0) } ?? []
             return Reply(
-                endpoints: try transaction.endpoints(of: site.id).map { endpoint in
+                endpoints: try transaction.endpoints(of: owner).map { endpoint in
                     EndpointEntry(endpoint, plan: plans.first { $0.id == endpoint.plan })
                 }
             )
@@ -97,7 +98,9 @@ struct ShowEndpoint: OperatorCommand {
             return Reply(
                 endpoint: EndpointEntry(
                     endpoint,
-                    plan: try transaction.plans(of: endpoint.site).first { $0.id == endpoint.plan }
+                    plan: try endpoint.owner.site.flatMap { site in
+                        try transaction.plans(of: site).first { $0.id == endpoint.plan }
+                    }
                 ),
                 missed: try transaction.countRecoverable(of: id, since: Date.now.addingTimeInterval(-7 * 86_400))
             )

@@ -35,6 +35,9 @@ package struct Desk: Sendable {
         self.endpointRules = endpointRules
     }
 
+    /// For a command that needs nothing, or opens what it needs by itself.
+    static let empty = Desk(database: nil, redis: nil, sealer: nil, ingress: "")
+
     var database: PostgresPool { get throws { try openDatabase ?? Self.missing("DATABASE_URL") } }
     var store: Store { get throws { Store(try database) } }
     var redis: RedisClient { get throws { try openRedis ?? Self.missing("REDIS_URL") } }

@@ -68,7 +68,7 @@ package struct DeliverMessage: Job {
         let clock = ContinuousClock.now
         let outcome: GuardedClient.Outcome
         do {
-            let headers = try SiteWire.headers(for: outgoing, openedBy: deps.sealer, at: started)
+            let headers = try deps.headers(for: outgoing, at: started)
             outcome = await deps.post(outgoing, headers)
         } catch {
             context.logger.error(

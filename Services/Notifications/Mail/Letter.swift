@@ -52,10 +52,10 @@ package enum Letter: Sendable {
         }
     }
 
-    private var site: Site.ID {
+    private var site: Site.ID? {
         switch self {
         case .welcome(let person, _), .paymentFailed(let person, _, _), .accessEnding(let person, _, _): person.site
-        case .endpointOff(let endpoint): endpoint.site
+        case .endpointOff(let endpoint): endpoint.owner.site
         }
     }
 

@@ -1,79 +1,54 @@
+package import Domain
 package import Foundation
 package import Outbound
 package import Sealing
+package import Store
 
-/// How a PayPal merchant is told: PayPal's body with one member spliced in, signed over exactly those bytes.
+/// How a PayPal merchant is told: the bytes as they were staged, signed the way the Product API document says.
 ///
-/// Source: the Product API document, "Headers your route receives", "Webhook event catalog", "HMAC verification recipe".
+/// Source: the Product API document, "Headers your route receives", "HMAC verification recipe".
 package enum MerchantWire {
-    /// What goes to the merchant's `webhooks_url`.
-    package struct Forward: Sendable {
-        package var body: [UInt8]
-        package var headers: [(name: String, value: String)]
-    }
-
-    /// Why an event is put aside for a person instead of being forwarded.
-    package enum Quarantine: Error, Hashable, Sendable {
-        /// PayPal's body is no JSON object.
-        case notAnObject
-        /// It holds `x_thrive_order_id` already: ours beside it would be read differently by different receivers.
-        case keyExists
-        /// One of PayPal's headers could not stand in ours; which.
-        case header(String)
-    }
-
-    /// PayPal's headers that are passed through, for receivers who verify with PayPal's certificate too.
-    package static let passed = [
-        "Paypal-Transmission-Id", "Paypal-Transmission-Time", "Paypal-Auth-Algo", "Paypal-Cert-Url",
-        "Paypal-Transmission-Sig",
-    ]
-
-    /// - Parameters:
-    ///   - body: as it came from PayPal, or as we made it for an event of our own.
-    ///   - order: the subscription's `thrive_order_id`, where the event belongs to one.
-    ///   - paypal: PayPal's headers by name in lower case; none for an event of our own.
-    ///   - debugID: unique for each forward.
-    ///   - secret: the merchant's `webhook_secret`, its bytes as text.
-    package static func forward(
-        _ body: [UInt8],
-        order: String?,
-        to merchant: String,
-        paypal: [String: String],
-        debugID: String,
-        isSimulated: Bool,
-        secret: [UInt8]
-    ) throws(Quarantine) -> Forward {
-        let sent = try spliced(body, order)
+    /// Errors: a secret that can't be opened, or none for a message that has to be signed.
+    package static func headers(
+        for outgoing: OutgoingDelivery,
+        _ forward: OutgoingForward,
+        openedBy sealer: Sealer,
+        at now: Date
+    ) throws -> [(String, String)] {
         var headers = [
             ("Content-Type", "application/json"),
-            ("X-Thrive-Webhook-Signature", Digest.hex(Digest.hmacSHA256(sent, key: secret))),
-            ("X-Thrive-Webhook-Algorithm", "HMAC-SHA256"),
-            ("X-Thrive-Forwarded-Merchant", try checked(merchant, "X-Thrive-Forwarded-Merchant")),
+            ("X-Thrive-Forwarded-Merchant", forward.payPalID),
             ("X-Thrive-Forwarded-By", "thrive-themes-api"),
-            ("X-Thrive-Debug-Id", try checked(debugID, "X-Thrive-Debug-Id")),
+            ("X-Thrive-Debug-Id", debugID(of: outgoing.delivery)),
         ]
-        if isSimulated { headers.append(("X-Thrive-Webhook-Simulated", "true")) }
-        for name in passed {
-            guard let value = paypal[name.lowercased()] else { continue }
-            headers.append((name, try checked(value, name)))
+        if forward.isSigned {
+            guard let sealed = forward.secret else { throw SiteWire.NoSecret() }
+            let secret = try sealer.open(sealed, for: Merchant.place(ofSecretOf: forward.merchant))
+            headers += signatures(of: outgoing, with: secret, at: now)
         }
-        return Forward(body: sent, headers: headers.map { (name: $0.0, value: $0.1) })
+        if forward.isSimulated { headers.append(("X-Thrive-Webhook-Simulated", "true")) }
+        for (name, value) in zip(Forward.passedHeaders, forward.paypalHeaders) {
+            if let value { headers.append((name, value)) }
+        }
+        return headers
     }
 
-    private static func spliced(_ body: [UInt8], _ order: String?) throws(Quarantine) -> [UInt8] {
-        guard let order else { return body }
-        do {
-            return try JSONSplice.add("x_thrive_order_id", order, to: body)
-        } catch {
-            throw error == .keyExists ? .keyExists : .notAnObject
-        }
+    private static func signatures(
+        of outgoing: OutgoingDelivery,
+        with secret: [UInt8],
+        at now: Date
+    ) -> [(String, String)] {
+        [
+            ("X-Thrive-Webhook-Signature", Digest.hex(Digest.hmacSHA256(outgoing.body, key: secret))),
+            ("X-Thrive-Webhook-Algorithm", "HMAC-SHA256"),
+        ]
+            // Because Standard Webhooks knows no secret of another length; ours has 64 characters.
+            + (StandardWebhook(secrets: [secret])?
+                .headers(id: outgoing.message.description, body: outgoing.body, at: now) ?? [])
     }
 
-    /// Visible ASCII and blanks, as a header's value must be; 2 KiB is far more than PayPal's longest.
-    private static func checked(_ value: String, _ name: String) throws(Quarantine) -> String {
-        guard (1...2048).contains(value.utf8.count), value.utf8.allSatisfy({ (0x20...0x7E).contains($0) }) else {
-            throw .header(name)
-        }
-        return value
+    /// The same at every attempt, so that whoever quotes it leads us to the delivery: its id without the dashes.
+    package static func debugID(of delivery: Delivery.ID) -> String {
+        delivery.description.filter { $0 != "-" }
     }
 }

@@ -10,13 +10,18 @@ package enum JSONSplice {
         case keyExists
     }
 
-    /// The same bytes with `"key":"value"` as the last member of the outermost object.
-    package static func add(_ key: String, _ value: String, to body: [UInt8]) throws(Failure) -> [UInt8] {
+    /// The same bytes with `"key":value` as the last member of the outermost object.
+    package static func add(_ key: String, _ value: Int64, to body: [UInt8]) throws(Failure) -> [UInt8] {
         var scanner = Scanner(body, key: Array(key.utf8))
         let found = try scanner.scan()
         guard String(validating: body, as: UTF8.self) != nil else { throw .notAnObject }
-        let member = (found.isEmpty ? "" : ",") + quoted(key) + ":" + quoted(value)
+        let member = (found.isEmpty ? "" : ",") + quoted(key) + ":\(value)"
         return Array(body[..<found.end]) + Array(member.utf8) + Array(body[found.end...])
+    }
+
+    /// Throws what `add` would, and adds nothing.
+    package static func check(_ body: [UInt8], lacks key: String) throws(Failure) {
+        _ = try add(key, 0, to: body)
     }
 
     private static func quoted(_ text: String) -> String {

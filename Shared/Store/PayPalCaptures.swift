@@ -1,0 +1,59 @@
+package import Domain
+package import Foundation
+package import Postgres
+
+extension Transaction {
+    private static var columns: StaticString {
+        "id, merchant, order_id, subscription, status, amount_minor, currency, created_at"
+    }
+
+    /// Keeps a capture, or the later state of one. False when it is another merchant's, or when nothing is new.
+    ///
+    /// What is told late never takes a capture back: a COMPLETED that comes after REFUNDED changes nothing.
+    @discardableResult
+    package func save(_ capture: PayPalCapture, at now: Date) throws(PostgresError) -> Bool {
+        let earlier = PayPalCapture.Status.allCases.filter { $0.rank < capture.status.rank }
+        return try run(
+            """
+            INSERT INTO paypal_captures AS c (id, merchant, order_id, subscription, status, amount_minor, currency,
+                created_at, updated_at)
+            VALUES (\(capture.id), \(capture.merchant), \(capture.order), \(capture.subscription), \(capture.status),
+                \(capture.amount.minorUnits), \(capture.amount.currency), \(capture.createdAt), \(now))
+            ON CONFLICT (id) DO UPDATE
+            SET status = excluded.status, updated_at = excluded.updated_at
+            WHERE c.merchant = excluded.merchant
+              AND c.status = ANY(\(earlier))
+            """
+        ) == 1
+    }
+
+    package func payPalCapture(_ id: String) throws(PostgresError) -> PayPalCapture? {
+        try rows("SELECT \(raw: Self.columns) FROM paypal_captures WHERE id = \(id)")
+            .values(PayPalCapture.init(row:)).first
+    }
+
+    /// Nil for another merchant's as for none at all.
+    package func payPalCapture(_ id: String, of merchant: Merchant.ID) throws(PostgresError) -> PayPalCapture? {
+        try rows("SELECT \(raw: Self.columns) FROM paypal_captures WHERE id = \(id) AND merchant = \(merchant)")
+            .values(PayPalCapture.init(row:)).first
+    }
+
+    package func payPalCaptures(ofOrder id: String) throws(PostgresError) -> [PayPalCapture] {
+        try rows("SELECT \(raw: Self.columns) FROM paypal_captures WHERE order_id = \(id) ORDER BY created_at, id")
+            .values(PayPalCapture.init(row:))
+    }
+}
+
+extension PayPalCapture {
+    fileprivate init(row: Row) throws(PostgresError) {
+        self.init(
+            id: try row["id"],
+            merchant: try row["merchant"],
+            order: try row["order_id"],
+            subscription: try row["subscription"],
+            status: try row["status"],
+            amount: Money(minorUnits: try row["amount_minor"], currency: try row["currency"]),
+            createdAt: try row["created_at"]
+        )
+    }
+}
