@@ -18,6 +18,8 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-asn1", from: "1.1.0"),
+        .package(url: "https://github.com/apple/swift-certificates", from: "1.7.0"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
@@ -148,9 +150,10 @@ let package = Package(
             "Sandbox",
             "SandboxPages",
             [
-                "Boot", "Domain", "ThriveCart", "Web", .hummingbird, .httpTypes, .mustache, .asyncHTTPClient,
-                .lifecycle, .log, .nio, .nioHTTP1,
+                "Boot", "Domain", "ThriveCart", "Web", .hummingbird, .httpTypes, .mustache, .asyncHTTPClient, .asn1,
+                .certificates, .crypto, .cryptoExtras, .lifecycle, .log, .nio, .nioHTTP1,
             ],
+            exclude: ["README.md"],
             resources: [.embedInCode("Pages/Templates")]
         ),
         main("sandbox", in: "Sandbox", ["Boot", "SandboxPages"]),
@@ -196,10 +199,16 @@ let package = Package(
                 "ThriveCart", "Web", .hummingbird, .lifecycle, .log,
             ]
         ),
+        .target(
+            name: "SandboxKit",
+            dependencies: ["SandboxPages", "TestKit", "Web", .asyncHTTPClient, .nio, .nioHTTP1],
+            path: "Tests/SandboxKit",
+            swiftSettings: .strict
+        ),
         tests(
             "Sandbox",
             of: ["SandboxPages"],
-            ["Domain", "ThriveCart", "Web", .asyncHTTPClient, .hummingbird, .httpTypes, .nio, .nioHTTP1]
+            ["Domain", "SandboxKit", "ThriveCart", "Web", .asyncHTTPClient, .hummingbird, .httpTypes, .nio, .nioHTTP1]
         ),
         tests("Deployment", of: [], ["Boot", "Web", .hummingbird, .httpTypes]),
 
@@ -336,8 +345,11 @@ func tests(_ name: String, of tested: [Target.Dependency]? = nil, _ more: [Targe
 extension Target.Dependency {
     static var arguments: Self { .product(name: "ArgumentParser", package: "swift-argument-parser") }
     static var asyncHTTPClient: Self { .product(name: "AsyncHTTPClient", package: "async-http-client") }
+    static var asn1: Self { .product(name: "SwiftASN1", package: "swift-asn1") }
+    static var certificates: Self { .product(name: "X509", package: "swift-certificates") }
     static var configuration: Self { .product(name: "Configuration", package: "swift-configuration") }
     static var crypto: Self { .product(name: "Crypto", package: "swift-crypto") }
+    static var cryptoExtras: Self { .product(name: "CryptoExtras", package: "swift-crypto") }
     static var httpTypes: Self { .product(name: "HTTPTypes", package: "swift-http-types") }
     static var hummingbird: Self { .product(name: "Hummingbird", package: "hummingbird") }
     static var lifecycle: Self { .product(name: "ServiceLifecycle", package: "swift-service-lifecycle") }
