@@ -42,7 +42,7 @@ package struct Settings: Sendable {
     package let sandbox: Sandbox
 
     package struct Ports: Sendable, Hashable {
-        package let ingress, productAPI, admin, sandbox: Int
+        package let ingress, productAPI, admin, sandbox, sandboxPayPal: Int
         /// Where workers answer about their health.
         package let fulfillment, renewals, reconciliation, notifications: Int
     }
@@ -111,6 +111,7 @@ package struct Settings: Sendable {
             productAPI: reader.whole(.productAPIPort, 1...65535),
             admin: reader.whole(.adminPort, 1...65535),
             sandbox: reader.whole(.sandboxPort, 1...65535),
+            sandboxPayPal: reader.whole(.sandboxPayPalPort, 1...65535),
             fulfillment: reader.whole(.fulfillmentHealthPort, 1...65535),
             renewals: reader.whole(.renewalsHealthPort, 1...65535),
             reconciliation: reader.whole(.reconciliationHealthPort, 1...65535),
