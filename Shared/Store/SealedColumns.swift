@@ -12,6 +12,7 @@ package struct SealedColumn: Sendable {
     package static let all = [
         SealedColumn(table: "site_secrets", column: "sealed", place: "site_secrets"),
         SealedColumn(table: "endpoint_secrets", column: "sealed", place: "endpoint_secrets"),
+        SealedColumn(table: "site_api_keys", column: "sealed", place: "site_api_keys"),
     ]
 
     package var name: String { "\(table).\(column)" }
