@@ -55,17 +55,21 @@ extension Transaction {
 
     /// What PayPal's event says of a charge of ours, found by the `custom_id` that we gave it.
     ///
-    /// Nil where the text is none of ours, or the subscription is none we know.
+    /// Nil where it is no charge of ours. A shop may write any `custom_id` into orders of its own, so the payment must be
+    /// its own merchant's, and carry the invoice id that only we make.
     @discardableResult
     package func learnOfCharge(
         customID: String,
+        invoiceID: String?,
+        of merchant: Merchant.ID,
         _ fact: ChargeFact,
-        from source: ChargeSource,
+        from source: ChargeSource = .webhook,
         at now: Date
     ) throws -> RenewalTurn? {
-        guard let (text, key) = ChargeNames.parse(customID: customID), let id = VaultSubscription.ID(text) else {
-            return nil
-        }
+        guard let (text, key) = ChargeNames.parse(customID: customID), let id = VaultSubscription.ID(text),
+            let renewal = try renewal(id), renewal.subscription.merchant == merchant,
+            invoiceID == renewal.names.invoiceID(period: key.period)
+        else { return nil }
         return try advance(id, .learned(key, fact), from: source, at: now)
     }
 
