@@ -153,7 +153,6 @@ final class Load: Sendable {
 
 /// Who does the harm, and writes down what was done.
 actor Surgery {
-    private var chaos: Chaos
     private let system: Gatehouse
     private let power: PowerCut
     private let history: History
@@ -163,7 +162,6 @@ actor Surgery {
     private var turn = 0
 
     init(_ system: Gatehouse, _ power: PowerCut, _ history: History, _ random: SeededRandom) {
-        chaos = Chaos(on: system)
         self.system = system
         self.power = power
         self.history = history
@@ -198,7 +196,8 @@ actor Surgery {
             report.bytesCut += try power.cut(system.redis)
             try await system.redis.start()
         case .restartPostgres:
-            try await chaos.inflict(harm)
+            await system.postgres.stopImmediately()
+            try await system.postgres.start()
         }
     }
 
