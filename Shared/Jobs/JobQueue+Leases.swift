@@ -164,15 +164,26 @@ extension JobQueue {
         by duration: Duration? = nil,
         on queue: QueueName
     ) async throws(JobsError) -> Set<JobID> {
-        var lost: Set<JobID> = []
+        Set(try await extendEach(leases, by: duration, on: queue).map { leases[$0].id })
+    }
+
+    /// The same; answers the positions of those whose lease is lost.
+    package func extendEach(
+        _ leases: [(id: JobID, fence: String)],
+        by duration: Duration? = nil,
+        on queue: QueueName
+    ) async throws(JobsError) -> [Int] {
+        var lost: [Int] = []
         for start in stride(from: 0, to: leases.count, by: 500) {
             var arguments: [RedisArgument] = [.int(duration.map { max(1, $0.milliseconds) } ?? 0)]
             for lease in leases[start..<min(start + 500, leases.count)] {
                 arguments += [.text(lease.id.text), .text(lease.fence)]
             }
             let answer = try await evaluate(scripts.extend, on: queue, arguments)
-            guard let ids = answer.array?.dropFirst() else { throw .unexpectedAnswer("extend") }
-            for id in ids { lost.insert(JobID(id.string ?? "")) }
+            guard let positions = answer.array?.dropFirst() else { throw .unexpectedAnswer("extend") }
+            for position in positions.compactMap(\.int) where leases.indices.contains(start + position - 1) {
+                lost.append(start + position - 1)
+            }
         }
         return lost
     }

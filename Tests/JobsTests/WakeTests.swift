@@ -25,7 +25,7 @@ import Testing
     func blocked(_ queue: TestQueue) async throws -> Int {
         let clients = try await queue.redis.client.call(["CLIENT", "LIST"]).string ?? ""
         let ours = clients.split(separator: "\n").filter { $0.contains(" name=\(queue.redis.prefix) ") }
-        return ours.count { $0.contains(" flags=b ") && $0.contains(" cmd=blpop ") }
+        return ours.count { $0.contains(" flags=b") && $0.contains(" cmd=blpop ") }
     }
 
     @Test func `a batch for more workers than there are wake-ups reaches them all`() async throws {
