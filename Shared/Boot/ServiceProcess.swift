@@ -146,7 +146,11 @@ package final class ServiceProcess: Sendable {
     }
 
     /// A server for the given routes and the health routes.
-    package func server(_ routes: [RouteCollection<WebContext>], port: Int) -> any Service {
+    package func server(
+        _ routes: [RouteCollection<WebContext>],
+        port: Int,
+        envelope: @escaping @Sendable (APIError, WebContext) -> Response = { error, _ in error.response }
+    ) -> any Service {
         Listening(
             server: WebServer(
                 routes,
@@ -155,7 +159,8 @@ package final class ServiceProcess: Sendable {
                 proxies: settings.proxies,
                 health: health,
                 metrics: metrics,
-                logger: logger
+                logger: logger,
+                envelope: envelope
             ),
             host: settings.host,
             port: port
