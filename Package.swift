@@ -213,7 +213,7 @@ let package = Package(
             ["COpenSSL", "Domain", "Redis", "Sealing", .asyncHTTPClient, .hummingbird, .httpTypes, .log, .nio]
         ),
         tests("Web", [.hummingbird, .httpTypes, .log, .metrics]),
-        tests("Boot", ["Postgres", "Redis", "Sealing", "Web", .configuration, .log]),
+        tests("Boot", ["PayPal", "Postgres", "Redis", "Sealing", "Web", .configuration, .log]),
         tests(
             "Ingress",
             of: ["IngressRoutes"],
@@ -309,7 +309,7 @@ let package = Package(
             name: "bench",
             dependencies: [
                 "Domain", "FaultKit", "FulfillmentJobs", "Jobs", "NotificationJobs", "Postgres", "Redis", "Sealing",
-                "Store", "TestKit", "notifications", .arguments, .lifecycle, .log, .nio,
+                "Seeds", "Store", "TestKit", "notifications", .arguments, .lifecycle, .log, .nio,
             ],
             path: "Tests/Bench",
             swiftSettings: .strict
