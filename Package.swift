@@ -244,6 +244,14 @@ let package = Package(
                 .nioHTTP1,
             ]
         ),
+        tests(
+            "Reconciliation",
+            of: ["ReconciliationJobs", "SandboxPages"],
+            [
+                "Domain", "FulfillmentJobs", "Jobs", "Postgres", "Redis", "Sealing", "Store", "ThriveCart", "Web",
+                .asyncHTTPClient, .hummingbird, .log,
+            ]
+        ),
         tests("Deployment", of: [], ["Boot", "Web", .hummingbird, .httpTypes]),
 
         // MARK: The whole system: its journeys, its faults, its speed

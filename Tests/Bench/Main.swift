@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import TestKit
 
 /// Measures the product beside a yardstick, both in one run on the same servers.
