@@ -245,7 +245,8 @@ let package = Package(
             "Reconciliation",
             of: ["ReconciliationJobs", "SandboxPages", "reconciliation", "ingress", "fulfillment", "gatehouse"],
             [
-                "Domain", "FaultKit", "FulfillmentJobs", "Jobs", "Postgres", "Redis", "Sealing", "Store", "ThriveCart", "Web",
+                "Domain", "FaultKit", "FulfillmentJobs", "Jobs", "Postgres", "Redis", "Sealing", "Store", "ThriveCart",
+                "Web",
                 .asyncHTTPClient, .hummingbird, .log,
             ]
         ),
@@ -297,7 +298,8 @@ let package = Package(
             "Journey",
             of: ["ingress", "fulfillment", "gatehouse", "sandbox"],
             [
-                "Domain", "FaultKit", "FulfillmentJobs", "IngressRoutes", "Jobs", "Postgres", "Redis", "Sealing", "Seeds",
+                "Domain", "FaultKit", "FulfillmentJobs", "IngressRoutes", "Jobs", "Postgres", "Redis", "Sealing",
+                "Seeds",
                 "Store", "ThriveCart", .asyncHTTPClient,
             ]
         ),

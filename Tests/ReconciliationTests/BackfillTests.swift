@@ -21,7 +21,9 @@ import ThriveCart
             for part in 1...3 {
                 let process = try await system.launch("backfill", "thrivecart", "--json")
                 let wanted = orders * part / 5
-                try await eventually(within: .seconds(600)) { try await Self.count("members", in: system.pool) >= wanted }
+                try await eventually(within: .seconds(600)) {
+                    try await Self.count("members", in: system.pool) >= wanted
+                }
                 await process.kill()
                 // So that the next one need not wait until the silence is long enough.
                 try await system.pool.query("UPDATE reconciliations SET beat_at = now() - interval '1 minute'")
