@@ -183,7 +183,7 @@ let package = Package(
             name: "TestKit",
             dependencies: [
                 "COpenSSL", "Domain", "Jobs", "Postgres", "Redis", "Sealing", "Store", "Web",
-                .asyncHTTPClient, .hummingbird, .log, .nio, .nioPosix,
+                .asyncHTTPClient, .hummingbird, .log, .nio, .nioHTTP1, .nioPosix,
             ],
             path: "Tests/TestKit",
             swiftSettings: .strict
@@ -239,7 +239,10 @@ let package = Package(
         tests(
             "Sandbox",
             of: ["SandboxPages"],
-            ["Domain", "SandboxKit", "ThriveCart", "Web", .asyncHTTPClient, .hummingbird, .httpTypes, .nio, .nioHTTP1]
+            [
+                "Domain", "SandboxKit", "Sealing", "ThriveCart", "Web", .asyncHTTPClient, .hummingbird, .httpTypes, .nio,
+                .nioHTTP1,
+            ]
         ),
         tests(
             "Reconciliation",
@@ -283,7 +286,7 @@ let package = Package(
         ),
         .executableTarget(
             name: "faults",
-            dependencies: ["FaultKit", "Jobs", "Postgres", "Redis", "TestKit", .arguments],
+            dependencies: ["FaultKit", "Jobs", "Postgres", "Redis", "Seeds", "TestKit", .arguments],
             path: "Tests/Faults/Check",
             swiftSettings: .strict
         ),
@@ -306,8 +309,8 @@ let package = Package(
         .executableTarget(
             name: "bench",
             dependencies: [
-                "Domain", "FaultKit", "FulfillmentJobs", "Jobs", "Postgres", "Redis", "Sealing", "Store", "TestKit",
-                .arguments, .lifecycle, .log,
+                "Domain", "FaultKit", "FulfillmentJobs", "Jobs", "NotificationJobs", "Postgres", "Redis", "Sealing",
+                "Store", "TestKit", "notifications", .arguments, .lifecycle, .log, .nio,
             ],
             path: "Tests/Bench",
             swiftSettings: .strict
