@@ -4,6 +4,7 @@ import FaultKit
 import Foundation
 import Postgres
 import Redis
+import Store
 import TestKit
 import Testing
 import ThriveCart

@@ -3,6 +3,7 @@ import FaultKit
 import Foundation
 import Postgres
 import Redis
+import Store
 import TestKit
 import Testing
 import Web
