@@ -246,9 +246,10 @@ let package = Package(
         ),
         tests(
             "Reconciliation",
-            of: ["ReconciliationJobs", "SandboxPages"],
+            of: ["ReconciliationJobs", "SandboxPages", "reconciliation", "ingress", "fulfillment", "gatehouse"],
             [
-                "Domain", "FulfillmentJobs", "Jobs", "Postgres", "Redis", "Sealing", "Store", "ThriveCart", "Web",
+                "Domain", "FaultKit", "FulfillmentJobs", "Jobs", "Postgres", "Redis", "Sealing", "Store", "ThriveCart",
+                "Web",
                 .asyncHTTPClient, .hummingbird, .log,
             ]
         ),
