@@ -10,6 +10,7 @@ let package = Package(
     products: [
         .executable(name: "ingress", targets: ["ingress"]),
         .executable(name: "fulfillment", targets: ["fulfillment"]),
+        .executable(name: "reconciliation", targets: ["reconciliation"]),
         .executable(name: "notifications", targets: ["notifications"]),
         .executable(name: "product-api", targets: ["product-api"]),
         .executable(name: "gatehouse", targets: ["gatehouse"]),
@@ -60,7 +61,7 @@ let package = Package(
         // MARK: What we keep, and whom we hear from
 
         shared("Store", ["Domain", "Postgres", .crypto], resources: [.embedInCode("Migrations")]),
-        shared("ThriveCart", ["Domain", "Sealing", .crypto]),
+        shared("ThriveCart", ["Domain", "Sealing", .asyncHTTPClient, .crypto, .nio, .nioHTTP1]),
         shared(
             "PayPal",
             [
@@ -101,6 +102,23 @@ let package = Package(
         main("fulfillment", in: "Fulfillment", ["Boot", "FulfillmentJobs", "Jobs", "Postgres", "Store", "Web"]),
 
         service(
+            "Reconciliation",
+            "ReconciliationJobs",
+            [
+                "Domain", "FulfillmentJobs", "Jobs", "Postgres", "Redis", "Sealing", "Store", "ThriveCart",
+                .asyncHTTPClient, .log, .metrics,
+            ]
+        ),
+        main(
+            "reconciliation",
+            in: "Reconciliation",
+            [
+                "Boot", "FulfillmentJobs", "Jobs", "Postgres", "ReconciliationJobs", "Store", "Web", .asyncHTTPClient,
+                .lifecycle,
+            ]
+        ),
+
+        service(
             "Notifications",
             "NotificationJobs",
             [
@@ -136,8 +154,9 @@ let package = Package(
             "Control",
             "ControlCommands",
             [
-                "Domain", "FulfillmentJobs", "Jobs", "NotificationJobs", "Outbound", "Postgres", "Redis", "Sealing",
-                "Store", "ThriveCart", .arguments, .asyncHTTPClient, .log, .nio, .nioHTTP1,
+                "Domain", "FulfillmentJobs", "Jobs", "NotificationJobs", "Outbound", "Postgres", "ReconciliationJobs",
+                "Redis", "Sealing", "Store", "ThriveCart", .arguments,
+                .asyncHTTPClient, .log, .nio, .nioHTTP1,
             ]
         ),
         main(
@@ -150,8 +169,8 @@ let package = Package(
             "Sandbox",
             "SandboxPages",
             [
-                "Boot", "Domain", "ThriveCart", "Web", .hummingbird, .httpTypes, .mustache, .asyncHTTPClient, .asn1,
-                .certificates, .crypto, .cryptoExtras, .lifecycle, .log, .nio, .nioHTTP1,
+                "Boot", "Domain", "Sealing", "ThriveCart", "Web", .hummingbird, .httpTypes, .mustache, .asyncHTTPClient,
+                .asn1, .certificates, .crypto, .cryptoExtras, .lifecycle, .log, .nio, .nioHTTP1,
             ],
             exclude: ["README.md"],
             resources: [.embedInCode("Pages/Templates")]
@@ -164,15 +183,27 @@ let package = Package(
             name: "TestKit",
             dependencies: [
                 "COpenSSL", "Domain", "Jobs", "Postgres", "Redis", "Sealing", "Store", "Web",
-                .asyncHTTPClient, .hummingbird, .log, .nio, .nioPosix,
+                .asyncHTTPClient, .hummingbird, .log, .nio, .nioHTTP1, .nioPosix,
             ],
             path: "Tests/TestKit",
             swiftSettings: .strict
         ),
-        tests("Domain"),
+        tests("Domain", ["RenewalSimulation"]),
         tests("Redis", [.log, .nio, .nioPosix]),
         tests("Postgres"),
-        tests("Jobs", ["Redis"]),
+        .target(
+            name: "QueueSimulation",
+            dependencies: ["Jobs", "Redis", .log],
+            path: "Tests/QueueSimulation",
+            swiftSettings: .strict
+        ),
+        .executableTarget(
+            name: "simulate-queue",
+            dependencies: ["Jobs", "QueueSimulation", "Redis", "TestKit", .arguments, .log],
+            path: "Tests/SimulateQueue",
+            swiftSettings: .strict
+        ),
+        tests("Jobs", ["QueueSimulation", "Redis"]),
         tests("Sealing", ["COpenSSL"]),
         tests("Outbound", [.asyncHTTPClient, .nio, .nioHTTP1, .nioPosix]),
         tests("Store", ["Domain", "Postgres"]),
@@ -208,7 +239,18 @@ let package = Package(
         tests(
             "Sandbox",
             of: ["SandboxPages"],
-            ["Domain", "SandboxKit", "ThriveCart", "Web", .asyncHTTPClient, .hummingbird, .httpTypes, .nio, .nioHTTP1]
+            [
+                "Domain", "SandboxKit", "Sealing", "ThriveCart", "Web", .asyncHTTPClient, .hummingbird, .httpTypes, .nio,
+                .nioHTTP1,
+            ]
+        ),
+        tests(
+            "Reconciliation",
+            of: ["ReconciliationJobs", "SandboxPages"],
+            [
+                "Domain", "FulfillmentJobs", "Jobs", "Postgres", "Redis", "Sealing", "Store", "ThriveCart", "Web",
+                .asyncHTTPClient, .hummingbird, .log,
+            ]
         ),
         tests(
             "ProductAPI",
@@ -222,9 +264,22 @@ let package = Package(
 
         // MARK: The whole system: its journeys, its faults, its speed
 
+        .target(name: "Seeds", path: "Tests/Seeds", swiftSettings: .strict),
+        .target(
+            name: "RenewalSimulation",
+            dependencies: ["Domain", "Seeds"],
+            path: "Tests/RenewalSimulation",
+            swiftSettings: .strict
+        ),
+        .executableTarget(
+            name: "simulate-renewals",
+            dependencies: ["Domain", "RenewalSimulation", .arguments],
+            path: "Tests/SimulateRenewals",
+            swiftSettings: .strict
+        ),
         .target(
             name: "FaultKit",
-            dependencies: ["Postgres", "Redis", "TestKit", .asyncHTTPClient, .nio, .nioHTTP1],
+            dependencies: ["Postgres", "Redis", "Seeds", "TestKit", .asyncHTTPClient, .nio, .nioHTTP1],
             path: "Tests/Faults",
             exclude: ["Careless", "Check", "PowerCut"],
             swiftSettings: .strict
@@ -238,7 +293,7 @@ let package = Package(
         ),
         .executableTarget(
             name: "faults",
-            dependencies: ["FaultKit", "Jobs", "Postgres", "Redis", "TestKit", .arguments],
+            dependencies: ["FaultKit", "Jobs", "Postgres", "Redis", "Seeds", "TestKit", .arguments],
             path: "Tests/Faults/Check",
             swiftSettings: .strict
         ),
@@ -254,14 +309,15 @@ let package = Package(
             of: ["ingress", "fulfillment", "gatehouse", "sandbox"],
             [
                 "Domain", "FaultKit", "FulfillmentJobs", "IngressRoutes", "Jobs", "Postgres", "Redis", "Sealing",
+                "Seeds",
                 "Store", "ThriveCart", .asyncHTTPClient,
             ]
         ),
         .executableTarget(
             name: "bench",
             dependencies: [
-                "Domain", "FaultKit", "FulfillmentJobs", "Jobs", "Postgres", "Redis", "Sealing", "Store", "TestKit",
-                .arguments, .lifecycle, .log,
+                "Domain", "FaultKit", "FulfillmentJobs", "Jobs", "NotificationJobs", "Postgres", "Redis", "Sealing",
+                "Store", "TestKit", "notifications", .arguments, .lifecycle, .log, .nio,
             ],
             path: "Tests/Bench",
             swiftSettings: .strict

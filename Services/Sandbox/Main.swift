@@ -7,7 +7,7 @@ await ServiceProcess.run("sandbox", needs: [.sandboxThriveCartSecret]) { process
     let settings = process.settings.sandbox
     let ports = process.settings.ports
     let postman = Postman(destinations: settings.webhookURLs.map { Destination(url: $0) }, logger: process.logger)
-    let shop = Shop(account: settings.account, secret: settings.secret ?? "", postman: postman)
+    let shop = Shop(account: settings.account, secret: settings.secret ?? "", apiKey: settings.apiKey, postman: postman)
     let payPal = PayPalSandbox(logger: process.logger)
     let pages = try SandboxRoutes(shop: shop)
     return [

@@ -36,6 +36,7 @@ package struct Settings: Sendable {
     package let outbound: Outgoing
     package let mail: Mail
 
+    package let thriveCart: ThriveCart
     package let payPal: PayPal
 
     package let sandbox: Sandbox
@@ -54,6 +55,8 @@ package struct Settings: Sendable {
         package let plain: Bool
         /// How many deliveries one process has under way at once.
         package let concurrency: Int
+        /// How long messages, their attempts and letters are kept after they are settled.
+        package let retention: Duration
 
         package var policy: AddressPolicy { AddressPolicy(allowing: allowed) }
         package var rules: EndpointURL.Rules { plain ? .development : .strict }
@@ -63,6 +66,13 @@ package struct Settings: Sendable {
         /// A program and its arguments; empty where mails are kept and not sent.
         package let sendmail: [String]
         package let from: EmailAddress?
+    }
+
+    /// How a seller's books are read.
+    package struct ThriveCart: Sendable {
+        package let address: String
+        /// Of one account, by all processes together; 0 is without a limit.
+        package let requestsPerMinute: Int
     }
 
     package struct PayPal: Sendable {
@@ -78,6 +88,7 @@ package struct Settings: Sendable {
         package let webhookURLs: [String]
         package let account: String
         package let secret: String?
+        package let apiKey: String
     }
 
     /// Reads all variables; those in `needs` must be set.
@@ -119,18 +130,24 @@ package struct Settings: Sendable {
         outbound = Outgoing(
             allowed: reader.value(.outboundAllow, Self.ranges) ?? [],
             plain: reader.value(.outboundPlain) { Bool($0.lowercased()) } ?? false,
-            concurrency: reader.whole(.deliveryConcurrency, 1...10_000)
+            concurrency: reader.whole(.deliveryConcurrency, 1...10_000),
+            retention: .seconds(reader.whole(.messageRetentionDays, 4...3650) * 86_400)
         )
         mail = Mail(
             sendmail: reader.value(.sendmail) { $0.split(separator: " ").map(String.init) } ?? [],
             from: reader.given(.mailFrom) == nil ? nil : reader.value(.mailFrom) { EmailAddress($0) }
         )
         if !mail.sendmail.isEmpty, mail.from == nil { reader.complain(.mailFrom, "is not set, but SENDMAIL is") }
+        thriveCart = ThriveCart(
+            address: reader.value(.thriveCartAPI, Self.address) ?? "",
+            requestsPerMinute: reader.whole(.thriveCartAPIRate, 0...100_000)
+        )
         payPal = reader.payPal()
         sandbox = Sandbox(
             webhookURLs: reader.value(.sandboxWebhookURLs, Self.addresses) ?? [],
             account: reader.value(.sandboxThriveCartAccount) { $0 } ?? "",
-            secret: reader.value(.sandboxThriveCartSecret) { $0 }
+            secret: reader.value(.sandboxThriveCartSecret) { $0 },
+            apiKey: reader.value(.sandboxThriveCartAPIKey) { $0 } ?? ""
         )
 
         for variable in Variable.allCases where needs.contains(variable) { reader.require(variable) }

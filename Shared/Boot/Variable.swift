@@ -29,8 +29,12 @@ package enum Variable: String, CaseIterable, Sendable {
     case outboundAllow = "OUTBOUND_ALLOW"
     case outboundPlain = "OUTBOUND_PLAIN"
     case deliveryConcurrency = "DELIVERY_CONCURRENCY"
+    case messageRetentionDays = "MESSAGE_RETENTION_DAYS"
     case sendmail = "SENDMAIL"
     case mailFrom = "MAIL_FROM"
+
+    case thriveCartAPI = "THRIVECART_API_URL"
+    case thriveCartAPIRate = "THRIVECART_API_PER_MINUTE"
 
     case payPalEnvironment = "PAYPAL_ENV"
     case payPalClientID = "PAYPAL_CLIENT_ID"
@@ -44,6 +48,7 @@ package enum Variable: String, CaseIterable, Sendable {
     case sandboxWebhookURLs = "SANDBOX_WEBHOOK_URLS"
     case sandboxThriveCartAccount = "SANDBOX_THRIVECART_ACCOUNT"
     case sandboxThriveCartSecret = "SANDBOX_THRIVECART_SECRET"
+    case sandboxThriveCartAPIKey = "SANDBOX_THRIVECART_API_KEY"
 
     /// What a process needs that calls PayPal.
     package static let payPal: Set<Variable> = [.payPalClientID, .payPalClientSecret, .payPalPartnerMerchantID]
@@ -51,7 +56,9 @@ package enum Variable: String, CaseIterable, Sendable {
     /// Never printed, and may be given as a file named by `<name>_FILE`.
     package var isSecret: Bool {
         switch self {
-        case .databaseURL, .redisURL, .appKeys, .payPalClientSecret, .sandboxThriveCartSecret: true
+        case .databaseURL, .redisURL, .appKeys, .payPalClientSecret, .sandboxThriveCartSecret,
+            .sandboxThriveCartAPIKey:
+            true
         default: false
         }
     }
@@ -85,8 +92,12 @@ package enum Variable: String, CaseIterable, Sendable {
         case .outboundAllow, .sendmail, .mailFrom: ""
         case .outboundPlain: "false"
         case .deliveryConcurrency: "2000"
+        case .messageRetentionDays: "30"
         case .sandboxWebhookURLs: "http://127.0.0.1:8080/webhooks/thrivecart/demo"
         case .sandboxThriveCartAccount: "demoshop"
+        case .sandboxThriveCartAPIKey: "sandbox-api-key"
+        case .thriveCartAPI: "https://thrivecart.com/api/external"
+        case .thriveCartAPIRate: "60"
         }
     }
 
@@ -112,6 +123,7 @@ package enum Variable: String, CaseIterable, Sendable {
         case .outboundAllow: "set it to networks with commas, such as 127.0.0.0/8; leave it empty in production"
         case .outboundPlain: "set it to true or false"
         case .deliveryConcurrency: "set it to how many deliveries are under way at once, 1 to 10000"
+        case .messageRetentionDays: "set it to how many days settled messages are kept, 4 to 3650"
         case .sendmail: "set it to a program that takes a mail, such as /usr/bin/msmtp -t, or leave it empty"
         case .mailFrom: "set it to the address that mails come from"
         case .payPalEnvironment: "set it to sandbox or live"
@@ -125,6 +137,9 @@ package enum Variable: String, CaseIterable, Sendable {
         case .sandboxWebhookURLs: "set it to addresses of webhooks with commas"
         case .sandboxThriveCartAccount: "set it to the name of the pretended ThriveCart account"
         case .sandboxThriveCartSecret: "set it to the secret word of the pretended ThriveCart account"
+        case .sandboxThriveCartAPIKey: "set it to what opens the books of the pretended ThriveCart account"
+        case .thriveCartAPI: "set it to where ThriveCart's API is, or to the sandbox's"
+        case .thriveCartAPIRate: "set it to how many requests an account has in a minute, 0 to 100000; 0 is no limit"
         }
     }
 }

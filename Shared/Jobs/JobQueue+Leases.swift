@@ -164,15 +164,26 @@ extension JobQueue {
         by duration: Duration? = nil,
         on queue: QueueName
     ) async throws(JobsError) -> Set<JobID> {
-        var lost: Set<JobID> = []
+        Set(try await extendEach(leases, by: duration, on: queue).map { leases[$0].id })
+    }
+
+    /// The same; answers the positions of those whose lease is lost.
+    package func extendEach(
+        _ leases: [(id: JobID, fence: String)],
+        by duration: Duration? = nil,
+        on queue: QueueName
+    ) async throws(JobsError) -> [Int] {
+        var lost: [Int] = []
         for start in stride(from: 0, to: leases.count, by: 500) {
             var arguments: [RedisArgument] = [.int(duration.map { max(1, $0.milliseconds) } ?? 0)]
             for lease in leases[start..<min(start + 500, leases.count)] {
                 arguments += [.text(lease.id.text), .text(lease.fence)]
             }
             let answer = try await evaluate(scripts.extend, on: queue, arguments)
-            guard let ids = answer.array?.dropFirst() else { throw .unexpectedAnswer("extend") }
-            for id in ids { lost.insert(JobID(id.string ?? "")) }
+            guard let positions = answer.array?.dropFirst() else { throw .unexpectedAnswer("extend") }
+            for position in positions.compactMap(\.int) where leases.indices.contains(start + position - 1) {
+                lost.append(start + position - 1)
+            }
         }
         return lost
     }
@@ -199,7 +210,8 @@ extension JobQueue {
 
 extension JobQueue {
     private func command(_ script: RedisScript, _ queue: QueueName, _ arguments: [RedisArgument]) -> [RedisArgument] {
-        ["EVALSHA", .text(script.sha1), 1, .text(key(queue))] + arguments
+        let keys = keys(queue)
+        return ["EVALSHA", .text(script.sha1), .int(keys.count)] + keys.map { .text($0) } + arguments
     }
 
     private static func arguments(_ settlements: [Settlement]) -> [RedisArgument] {
@@ -210,7 +222,11 @@ extension JobQueue {
             arguments.append(.text(settlement.id.text))
             arguments.append(.text(settlement.fence))
             switch settlement.how {
-            case .done: arguments += ["done", 0, ""]
+            case .done:
+                // Because most are, and a literal array each is one allocation each.
+                arguments.append("done")
+                arguments.append(0)
+                arguments.append("")
             case .discarded: arguments += ["discard", 0, ""]
             case .snoozed(let wait): arguments += ["snooze", .int(max(0, wait.milliseconds)), ""]
             case .retry(let error, let after):
@@ -261,6 +277,7 @@ extension JobQueue {
             undecodable: []
         )
         answer.leases.reserveCapacity(jobs.count)
+        let known = jobs.isEmpty ? [] : request.kinds.map { KindOnWire($0.kind, in: queue) }
         for job in jobs {
             guard let fields = job.array, fields.count == 7, let id = fields[0].string, let attempt = fields[1].int,
                 let crashes = fields[2].int, let lease = fields[3].int, let timeout = fields[4].int,
@@ -277,7 +294,7 @@ extension JobQueue {
                         duration: .milliseconds(lease),
                         timeout: timeout == 0 ? nil : .milliseconds(timeout),
                         firstFailedAt: first == 0 ? nil : Date(milliseconds: first),
-                        envelope: try JobEnvelope(decoding: bytes, of: queue)
+                        envelope: try JobEnvelope(decoding: bytes, of: queue, known: known)
                     )
                 )
             } catch {

@@ -27,7 +27,7 @@ extension JobQueue {
     func announce(_ queue: QueueName, always: Bool = false) async throws(JobsError) {
         guard always || !names.contains(queue) else { return }
         do {
-            try await redis.call(["SADD", .text(namesKey), .text(queue.text)])
+            try await redis.evaluate(scripts.announce, keys: [namesKey], arguments: [.text(queue.text)])
         } catch {
             throw .redis(error)
         }

@@ -4,7 +4,7 @@ package import Redis
 package struct Scripts: Sendable {
     package let enqueue, lease, settle, extend, reap, abandon: RedisScript
     package let register, policy, schedule, tick, fire, rate: RedisScript
-    package let pause, stats, show, peek, cancel, dead, replay, discard, unload, verify: RedisScript
+    package let pause, stats, show, peek, cancel, dead, replay, discard, unload, verify, announce: RedisScript
 
     /// As they are written.
     package static let written = Scripts { _, source in source }
@@ -42,5 +42,6 @@ package struct Scripts: Sendable {
         discard = script("discard", PackageResources.discard_lua)
         unload = script("unload", PackageResources.unload_lua)
         verify = script("verify", PackageResources.verify_lua)
+        announce = script("announce", PackageResources.announce_lua)
     }
 }

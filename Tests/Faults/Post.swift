@@ -1,6 +1,7 @@
 package import AsyncHTTPClient
 import NIOCore
 import NIOHTTP1
+import Seeds
 import Synchronization
 
 /// Posts webhooks as a provider with patience: what was not accepted is sent again, some of it twice or thrice and late.

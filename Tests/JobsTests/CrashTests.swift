@@ -118,7 +118,7 @@ import Testing
         #expect(again.map(\.crashes) == [0, 0])
     }
 
-    @Test func `after an outage of Redis, workers have ten seconds to extend before their jobs are taken`() async throws
+    @Test func `after an outage of Redis, workers have four seconds to extend before their jobs are taken`() async throws
     {
         let queue = try await TestQueue()
         for id in ["alive", "gone"] { try await queue.add(JobID(id)) }
@@ -127,9 +127,9 @@ import Testing
         try await queue.pass(.seconds(120), workersWereThere: false)
         #expect(try await queue.leasedIDs() == [])
         _ = try await queue.jobs.extend([(leases[0].id, leases[0].fence)], on: queue.name)
-        try await queue.pass(.seconds(9))
+        try await queue.pass(.milliseconds(3_999))
         #expect(try await queue.leasedIDs() == [])
-        try await queue.pass(.seconds(1))
+        try await queue.pass(.milliseconds(1))
         #expect(try await queue.leasedIDs() == ["gone"])
         #expect(try await queue.settle(leases[0], .done) == .settled)
     }
@@ -144,5 +144,42 @@ import Testing
         #expect(try await queue.settle(lease, .retry(error: "x", after: .seconds(1))) == .settled)
         try await queue.pass(.seconds(1))
         #expect(try await queue.leasedIDs() == ["a"])
+    }
+}
+
+@Suite struct `A lone worker that is killed` {
+    /// The bound that is promised, wherever in the life of the lease it starts again.
+    @Test(arguments: [1, 14, 16, 26, 27, 29, 30, 30.9])
+    func `its jobs run again within thirty-five seconds of its death`(startsAfter: Double) async throws {
+        let queue = try await TestQueue()
+        try await queue.add("a")
+        _ = try await queue.leaseOne()
+        // The heartbeat, and with it the last word of the worker, and then its death.
+        try await queue.setClock(TestQueue.start + startsAfter, workersWereThere: false)
+        var waited = startsAfter
+        while true {
+            let leased = try await queue.lease()
+            if leased.leases.map(\.id) == ["a"] { break }
+            // It looks again when it was told to, and every two seconds.
+            let pause = min(Double(leased.wait.components.seconds) + Double(leased.wait.components.attoseconds) / 1e18, 2)
+            #expect(pause > 0.01)
+            waited += max(pause, 0.01)
+            try #require(waited < 40)
+            try await queue.setClock(TestQueue.start + waited, workersWereThere: false)
+        }
+        #expect(waited <= 35)
+    }
+}
+
+@Suite struct `A job that one worker holds twice` {
+    @Test func `a heartbeat says which of its leases is lost`() async throws {
+        let queue = try await TestQueue()
+        try await queue.add("a")
+        let lost = try await queue.leaseOne()
+        try await queue.pass(.seconds(31))
+        let held = try await queue.leaseOne()
+        let leases = [(id: lost.id, fence: lost.fence), (id: held.id, fence: held.fence)]
+        #expect(try await queue.jobs.extendEach(leases, on: queue.name) == [0])
+        #expect(try await queue.jobs.settle([Settlement(lost, .done), Settlement(held, .done)], on: queue.name) == [.refused, .settled])
     }
 }

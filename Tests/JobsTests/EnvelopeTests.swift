@@ -1,5 +1,6 @@
 import Foundation
 import Jobs
+import QueueSimulation
 import Redis
 import TestKit
 import Testing

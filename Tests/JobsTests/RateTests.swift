@@ -57,11 +57,12 @@ import Testing
         #expect(try await queue.leasedIDs(100).count == 1)
         let faster = JobPolicy(rate: Rate(100, per: .seconds(1), burst: 5))
         try await queue.jobs.setPolicy(faster, of: "t.work", on: queue.name)
+        // The first is recovered meanwhile, and stands behind those who wait.
         try await queue.pass(.seconds(60))
         #expect(try await queue.leasedIDs(100) == (1...5).map { "a\($0)" })
         try await queue.jobs.setPolicy(JobPolicy(), of: "t.work", on: queue.name)
         #expect(try await queue.leasedIDs(120) == (6...125).map { "a\($0)" })
-        #expect(try await queue.leasedIDs(120) == (126..<200).map { "a\($0)" })
+        #expect(try await queue.leasedIDs(120) == (126..<200).map { "a\($0)" } + ["a0"])
     }
 
     @Test func `workers together keep to it`() async throws {

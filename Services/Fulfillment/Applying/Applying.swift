@@ -83,8 +83,9 @@ extension Transaction {
             of: site,
             cause
         )
-        // Without a key of its own, a fact is news when the ledger learned something.
-        let isNews = keys.isEmpty ? order.ledger != before : !claimed.isEmpty
+        // Without a key of its own, a fact is news when the ledger learned something. Money that came by another road,
+        // under another key, is no news.
+        let isNews = keys.isEmpty ? order.ledger != before : !claimed.isEmpty && !before.knowsMoney(of: event)
         if isNews { try tell(event, of: order, before: before, of: site, at: now) }
         var isOwn = isNews
         if !isNews, delivery.source == .replay { isOwn = try keys.isEmpty || isClaimed(any: keys, by: id, of: site.id) }
@@ -165,6 +166,15 @@ extension Cause.Source {
             case .reconciliation: .reconciliation
             case .replay: .replay
             }
+    }
+}
+
+extension Order {
+    fileprivate func knowsMoney(of event: CheckoutEvent) -> Bool {
+        switch event.fact {
+        case .payment, .refund: knows(event)
+        default: false
+        }
     }
 }
 

@@ -118,7 +118,7 @@ package struct ChargeAttempt: Sendable, Hashable {
     /// It must not be sent again, whatever its age.
     package var onlyLookUp: Bool
     package var captureID: String?
-    package var decline: Decline?
+    package var decline: ChargeDecline?
     /// When it was known what became of it.
     package var settledAt: Date?
 

@@ -25,7 +25,7 @@ package enum ChargeFact: Sendable, Hashable {
     case captured(id: String, order: String?)
     /// Taken, but PayPal still decides whether it holds.
     case settling(order: String?)
-    case declined(Decline)
+    case declined(ChargeDecline)
 }
 
 /// What came of sending a charge.
@@ -88,7 +88,7 @@ package enum RenewalCommand: Sendable, Hashable {
 package enum RenewalNews: Sendable, Hashable {
     case paid(period: Int, captureID: String?)
     /// A step of dunning is spent. `nextTry` is nil for the last one.
-    case declined(period: Int, number: Int, Decline, nextTry: Date?)
+    case declined(period: Int, number: Int, ChargeDecline, nextTry: Date?)
     /// Dunning is exhausted: the buyer loses access.
     case revoked(period: Int, lastError: String)
     case ended(RenewalEnd)
@@ -102,8 +102,10 @@ package enum RenewalAlarm: Sendable, Hashable {
     /// Money came after the subscription had ended: refund it, or give what was paid for.
     case capturedAfterEnd(ChargeAttempt.Key, captureID: String)
     case chargedTwice(period: Int, captureID: String, and: String)
+    /// A period that counted as paid, because PayPal said so of its invoice, is not.
+    case unpaidAfterAll(ChargeAttempt.Key)
     /// PayPal answered of another charge.
     case mismatch(ChargeAttempt.Key)
     /// The merchant's account can't receive.
-    case merchantRefused(ChargeAttempt.Key, Decline)
+    case merchantRefused(ChargeAttempt.Key, ChargeDecline)
 }

@@ -9,9 +9,9 @@ extension RenewalReducer.Turn {
         case .fact(let fact): return apply(fact, to: index)
         case .duplicateInvoice:
             if rules.holds(.duplicateInvoice) { return duplicate(index) }
-            return apply(.declined(Decline(fault: .buyer, issue: "DUPLICATE_INVOICE_ID")), to: index)
+            return apply(.declined(ChargeDecline(fault: .buyer, issue: "DUPLICATE_INVOICE_ID")), to: index)
         case .unknown where !rules.holds(.outageNotDecline):
-            return apply(.declined(Decline(fault: .buyer, status: 503)), to: index)
+            return apply(.declined(ChargeDecline(fault: .buyer, status: 503)), to: index)
         default: break
         }
 
@@ -97,7 +97,9 @@ extension RenewalReducer.Turn {
             return absent(index)
         }
         // A webhook may yet tell.
-        if !isOwed, let last = state.attempts[index].lastSentAt, now.timeIntervalSince(last) < 4 * times.pause { return }
+        if !isOwed, let last = state.attempts[index].lastSentAt, now.timeIntervalSince(last) < 4 * times.pause {
+            return
+        }
         review(index)
     }
 

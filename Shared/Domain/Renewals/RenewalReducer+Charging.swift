@@ -9,15 +9,19 @@ extension RenewalReducer.Turn {
             attend(to: open)
             if rules.holds(.oneOpenAttempt) || !commands.isEmpty { return }
         }
-        guard !rules.holds(.lastLook) || runs else { return }
-        guard let due = dueTime, due <= now else { return }
+        guard !rules.holds(.lastLook) || runs, let earliest else { return }
+        if earliest > now { return state.nextActionAt = earliest }
+        guard !runs || (state.nextActionAt ?? .distantFuture) <= now else { return }
         plan()
     }
 
-    /// Without the last look a worker goes by what the queue told it: that the period is due.
-    private var dueTime: Date? {
-        if !rules.holds(.lastLook), !runs, period(state.current)?.status ?? .due == .due { return state.due(state.current) }
-        return state.nextActionAt
+    /// Before this the current period is not charged, whatever else says it is time: it is not due, or dunning waits.
+    private var earliest: Date? {
+        guard let due = state.due(state.current) else { return nil }
+        guard let step = period(state.current)?.step, step > 0, step <= times.dunning.count,
+            let first = state.firstDeclinedAt
+        else { return due }
+        return max(due, first + times.dunning[step - 1])
     }
 
     private func period(_ number: Int) -> ChargePeriod? { state.period(number) }
@@ -28,7 +32,9 @@ extension RenewalReducer.Turn {
         guard let period = currentPeriod() else { return }
         let number = state.periods[period].step + 1
         guard state.periods[period].status == .due, number <= times.dunning.count + 1 else { return }
-        if number > 1, let (decline, at) = state.lastDecline, isForbidden(decline, since: at) {
+        if number > 1, let (decline, at) = state.lastDecline,
+            decline.forbidsTrying(at: now.timeIntervalSince1970, declinedAt: at.timeIntervalSince1970)
+        {
             return forgo(period, number, decline)
         }
         let key = ChargeAttempt.Key(
@@ -65,15 +71,7 @@ extension RenewalReducer.Turn {
     /// A daily subscription that was forgotten for three years is a case for more than one look.
     private static let mostSetAside = 1000
 
-    private func isForbidden(_ decline: Decline, since declinedAt: Date) -> Bool {
-        switch decline.advice {
-        case .anytime: false
-        case .never: true
-        case .after(let seconds): now.timeIntervalSince(declinedAt) < seconds
-        }
-    }
-
-    private mutating func forgo(_ period: Int, _ number: Int, _ decline: Decline) {
+    private mutating func forgo(_ period: Int, _ number: Int, _ decline: ChargeDecline) {
         let key = ChargeAttempt.Key(
             period: state.current,
             number: number,

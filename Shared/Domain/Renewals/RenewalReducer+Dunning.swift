@@ -3,7 +3,7 @@ import Foundation
 // Declines and their end; cancellation; a person's word.
 
 extension RenewalReducer.Turn {
-    mutating func declined(_ index: Int, _ decline: Decline) {
+    mutating func declined(_ index: Int, _ decline: ChargeDecline) {
         switch state.attempts[index].state {
         case .captured, .declined, .duplicate, .forgone: return
         default: break
@@ -13,9 +13,9 @@ extension RenewalReducer.Turn {
         state.attempts[index].decline = decline
         if decline.fault == .merchant { commands.append(.alarm(.merchantRefused(key, decline))) }
 
-        guard runs, key.period == state.current, let period = periodIndex(key.period),
-            state.periods[period].status == .due
-        else { return }
+        guard let period = periodIndex(key.period) else { return }
+        if state.periods[period].status == .paid, state.periods[period].isUnlinked { return reopen(period, key) }
+        guard runs, key.period == state.current, state.periods[period].status == .due else { return }
         if rules.holds(.attemptNumber) {
             // A late word of an attempt whose step is spent, or whose place another one has taken, spends nothing.
             guard key.number > state.periods[period].step,
@@ -27,8 +27,15 @@ extension RenewalReducer.Turn {
         }
     }
 
+    /// PayPal refused the invoice for the sake of a payment that it has now declined: nothing paid the period after all.
+    private mutating func reopen(_ period: Int, _ key: ChargeAttempt.Key) {
+        state.periods[period].status = .review
+        state.periods[period].isUnlinked = false
+        commands.append(.alarm(.unpaidAfterAll(key)))
+    }
+
     /// Day 3 and day 7 count from the first decline, whenever the one before was; then it is over.
-    mutating func spendStep(_ number: Int, of period: Int, _ decline: Decline) {
+    mutating func spendStep(_ number: Int, of period: Int, _ decline: ChargeDecline) {
         state.periods[period].step = number
         let first = state.firstDeclinedAt ?? now
         state.firstDeclinedAt = first

@@ -13,7 +13,8 @@ package struct RenewalReducer: Sendable {
         self.times = times
     }
 
-    package func reduce(_ state: RenewalState, _ event: RenewalEvent, at now: Date) -> (RenewalState, [RenewalCommand]) {
+    package func reduce(_ state: RenewalState, _ event: RenewalEvent, at now: Date) -> (RenewalState, [RenewalCommand])
+    {
         var turn = Turn(state: state, rules: rules, times: times, now: now)
         turn.take(event)
         return (turn.state, turn.commands)

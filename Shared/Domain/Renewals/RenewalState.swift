@@ -77,8 +77,8 @@ package struct RenewalState: Sendable, Hashable {
     }
 
     /// The newest decline of the current period.
-    package var lastDecline: (Decline, at: Date)? {
-        var newest: (Decline, at: Date)?
+    package var lastDecline: (ChargeDecline, at: Date)? {
+        var newest: (ChargeDecline, at: Date)?
         for attempt in attempts where attempt.key.period == current && attempt.state == .declined {
             guard let decline = attempt.decline, let at = attempt.settledAt, at >= newest?.at ?? at else { continue }
             newest = (decline, at)

@@ -181,6 +181,10 @@ for _, key in ipairs({ ST, WHY }) do
   for _, id in ipairs(call('HKEYS', key)) do
     if not jobs[id] or (key == WHY and jobs[id].place ~= 'dead') then
       found('state', id, '')
+      if fix and key == ST then
+        local _, _, _, _, _, _, _, _, unique = struct.unpack(STATE, call('HGET', ST, id))
+        free(unique, id)
+      end
       if fix then call('HDEL', key, id) end
     end
   end

@@ -2,6 +2,7 @@ import FaultKit
 import Foundation
 import Jobs
 import Redis
+import Seeds
 import Synchronization
 import TestKit
 
@@ -153,7 +154,6 @@ final class Load: Sendable {
 
 /// Who does the harm, and writes down what was done.
 actor Surgery {
-    private var chaos: Chaos
     private let system: Gatehouse
     private let power: PowerCut
     private let history: History
@@ -163,14 +163,15 @@ actor Surgery {
     private var turn = 0
 
     init(_ system: Gatehouse, _ power: PowerCut, _ history: History, _ random: SeededRandom) {
-        chaos = Chaos(on: system)
         self.system = system
         self.power = power
         self.history = history
         self.random = random
     }
 
-    var summary: String { report.harms.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ") }
+    var summary: String {
+        report.harms.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
+    }
 
     /// Each round hurts everything once, in an order of the dice.
     func next() async throws {
@@ -198,7 +199,8 @@ actor Surgery {
             report.bytesCut += try power.cut(system.redis)
             try await system.redis.start()
         case .restartPostgres:
-            try await chaos.inflict(harm)
+            await system.postgres.stopImmediately()
+            try await system.postgres.start()
         }
     }
 
