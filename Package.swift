@@ -253,6 +253,14 @@ let package = Package(
                 .asyncHTTPClient, .hummingbird, .log,
             ]
         ),
+        tests(
+            "ProductAPI",
+            of: ["ProductAPIRoutes", "product-api"],
+            [
+                "Domain", "Jobs", "Outbound", "PayPal", "Postgres", "Redis", "SandboxKit", "SandboxPages", "Sealing",
+                "Store", "Web", .asyncHTTPClient, .hummingbird, .httpTypes, .log, .nio, .nioHTTP1,
+            ]
+        ),
         tests("Deployment", of: [], ["Boot", "Web", .hummingbird, .httpTypes]),
 
         // MARK: The whole system: its journeys, its faults, its speed
