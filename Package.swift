@@ -191,7 +191,7 @@ let package = Package(
             name: "TestKit",
             dependencies: [
                 "COpenSSL", "Domain", "Jobs", "Postgres", "Redis", "Sealing", "Store", "Web",
-                .asyncHTTPClient, .hummingbird, .log, .nio, .nioPosix,
+                .asyncHTTPClient, .hummingbird, .log, .nio, .nioHTTP1, .nioPosix,
             ],
             path: "Tests/TestKit",
             swiftSettings: .strict
@@ -247,7 +247,18 @@ let package = Package(
         tests(
             "Sandbox",
             of: ["SandboxPages"],
-            ["Domain", "SandboxKit", "ThriveCart", "Web", .asyncHTTPClient, .hummingbird, .httpTypes, .nio, .nioHTTP1]
+            [
+                "Domain", "SandboxKit", "Sealing", "ThriveCart", "Web", .asyncHTTPClient, .hummingbird, .httpTypes, .nio,
+                .nioHTTP1,
+            ]
+        ),
+        tests(
+            "Reconciliation",
+            of: ["ReconciliationJobs", "SandboxPages"],
+            [
+                "Domain", "FulfillmentJobs", "Jobs", "Postgres", "Redis", "Sealing", "Store", "ThriveCart", "Web",
+                .asyncHTTPClient, .hummingbird, .log,
+            ]
         ),
         tests("Deployment", of: [], ["Boot", "Web", .hummingbird, .httpTypes]),
 
@@ -282,7 +293,7 @@ let package = Package(
         ),
         .executableTarget(
             name: "faults",
-            dependencies: ["FaultKit", "Jobs", "Postgres", "Redis", "TestKit", .arguments],
+            dependencies: ["FaultKit", "Jobs", "Postgres", "Redis", "Seeds", "TestKit", .arguments],
             path: "Tests/Faults/Check",
             swiftSettings: .strict
         ),
@@ -297,15 +308,16 @@ let package = Package(
             "Journey",
             of: ["ingress", "fulfillment", "gatehouse", "sandbox"],
             [
-                "Domain", "FaultKit", "FulfillmentJobs", "IngressRoutes", "Jobs", "Postgres", "Redis", "Sealing", "Seeds",
+                "Domain", "FaultKit", "FulfillmentJobs", "IngressRoutes", "Jobs", "Postgres", "Redis", "Sealing",
+                "Seeds",
                 "Store", "ThriveCart", .asyncHTTPClient,
             ]
         ),
         .executableTarget(
             name: "bench",
             dependencies: [
-                "Domain", "FaultKit", "FulfillmentJobs", "Jobs", "Postgres", "Redis", "Sealing", "Store", "TestKit",
-                .arguments, .lifecycle, .log,
+                "Domain", "FaultKit", "FulfillmentJobs", "Jobs", "NotificationJobs", "Postgres", "Redis", "Sealing",
+                "Store", "TestKit", "notifications", .arguments, .lifecycle, .log, .nio,
             ],
             path: "Tests/Bench",
             swiftSettings: .strict
