@@ -12,6 +12,7 @@ let package = Package(
         .executable(name: "fulfillment", targets: ["fulfillment"]),
         .executable(name: "reconciliation", targets: ["reconciliation"]),
         .executable(name: "notifications", targets: ["notifications"]),
+        .executable(name: "renewals", targets: ["renewals"]),
         .executable(name: "product-api", targets: ["product-api"]),
         .executable(name: "gatehouse", targets: ["gatehouse"]),
         .executable(name: "sandbox", targets: ["sandbox"]),
@@ -149,6 +150,13 @@ let package = Package(
             in: "ProductAPI",
             ["Boot", "Jobs", "Outbound", "PayPal", "Postgres", "ProductAPIRoutes", "Store", "Web"]
         ),
+
+        service(
+            "Renewals",
+            "RenewalJobs",
+            ["Domain", "Jobs", "PayPal", "Postgres", "Redis", "Sealing", "Store", .log, .metrics]
+        ),
+        main("renewals", in: "Renewals", ["Boot", "Jobs", "Postgres", "RenewalJobs", "Store", "Web"]),
 
         service(
             "Control",
