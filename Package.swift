@@ -181,7 +181,7 @@ let package = Package(
                 .asn1, .certificates, .crypto, .cryptoExtras, .lifecycle, .log, .nio, .nioHTTP1,
             ],
             exclude: ["README.md"],
-            resources: [.embedInCode("Pages/Templates")]
+            resources: [.embedInCode("Pages/Templates"), .embedInCode("PayPal/Pages/Templates")]
         ),
         main("sandbox", in: "Sandbox", ["Boot", "SandboxPages"]),
 
@@ -248,8 +248,8 @@ let package = Package(
             "Sandbox",
             of: ["SandboxPages"],
             [
-                "Domain", "SandboxKit", "Sealing", "ThriveCart", "Web", .asyncHTTPClient, .hummingbird, .httpTypes, .nio,
-                .nioHTTP1,
+                "Domain", "PayPal", "SandboxKit", "Sealing", "ThriveCart", "Web", .asyncHTTPClient, .hummingbird, .httpTypes,
+                .nio, .nioHTTP1,
             ]
         ),
         tests(
