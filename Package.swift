@@ -83,18 +83,21 @@ let package = Package(
             "Ingress",
             "IngressRoutes",
             [
-                "Domain", "FulfillmentJobs", "Jobs", "Redis", "Sealing", "ThriveCart", "Web", .hummingbird, .httpTypes,
-                .lifecycle, .nio, .log, .metrics,
+                "Domain", "FulfillmentJobs", "Jobs", "Outbound", "PayPal", "Redis", "Sealing", "ThriveCart", "Web",
+                .hummingbird, .httpTypes, .lifecycle, .nio, .log, .metrics,
             ]
         ),
-        main("ingress", in: "Ingress", ["Boot", "IngressRoutes", "Jobs"]),
+        main("ingress", in: "Ingress", ["Boot", "IngressRoutes", "Jobs", "PayPal", "Redis", .log]),
 
         service(
             "Fulfillment",
             "FulfillmentJobs",
-            ["Domain", "Jobs", "Postgres", "Redis", "Sealing", "Store", "ThriveCart", .log, .metrics]
+            [
+                "Domain", "Jobs", "PayPal", "Postgres", "Redis", "Sealing", "Store", "ThriveCart", .crypto, .log,
+                .metrics,
+            ]
         ),
-        main("fulfillment", in: "Fulfillment", ["Boot", "FulfillmentJobs", "Jobs", "Postgres", "Store", "Web"]),
+        main("fulfillment", in: "Fulfillment", ["Boot", "FulfillmentJobs", "Jobs", "PayPal", "Postgres", "Store", "Web"]),
 
         service(
             "Notifications",

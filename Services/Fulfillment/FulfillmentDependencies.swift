@@ -1,4 +1,6 @@
+package import Domain
 package import Jobs
+package import PayPal
 package import Postgres
 package import Redis
 package import Sealing
@@ -10,11 +12,21 @@ package struct FulfillmentDependencies: Sendable {
     /// Where the ingress looks for its settings.
     package var redis: RedisClient
     package var sealer: Sealer
+    /// Nil where PayPal is not set up.
+    package var payPal: PayPalClient?
 
-    package init(store: Store, redis: RedisClient, sealer: Sealer) {
+    package init(store: Store, redis: RedisClient, sealer: Sealer, payPal: PayPalClient? = nil) {
+        self.payPal = payPal
         self.store = store
         self.redis = redis
         self.sealer = sealer
+    }
+}
+
+extension FulfillmentDependencies {
+    /// Which PayPal events are of.
+    var payPalEnvironment: Merchant.Environment {
+        payPal?.settings.environment == .live ? .live : .sandbox
     }
 }
 

@@ -15,13 +15,19 @@ await ServiceProcess.run("fulfillment", needs: [.databaseURL, .redisURL, .appKey
         FulfillmentDependencies(
             store: Store(try process.postgres { try await Schema.migrations.pending(in: $0) }),
             redis: redis,
-            sealer: try process.sealer()
+            sealer: try process.sealer(),
+            payPal: settings.payPal.settings == nil ? nil : try process.payPal(redis: redis)
         ),
         queue: JobQueue(redis: redis, logger: process.logger),
-        runs: [ApplyInboundEvent.self, EndLapsedEntitlements.self, PublishIngressSettings.self],
+        runs: [
+            ApplyInboundEvent.self, ApplyPayPalEvent.self, EndLapsedEntitlements.self, PollPendingVaults.self,
+            PublishIngressSettings.self, PurgeVaultTokens.self,
+        ],
         schedule: [
             .every(.seconds(60), EndLapsedEntitlements()),
+            .every(.seconds(60), PollPendingVaults()),
             .every(.seconds(60), PublishIngressSettings()),
+            .every(.seconds(300), PurgeVaultTokens()),
         ],
         concurrency: settings.workerConcurrency,
         options: options,

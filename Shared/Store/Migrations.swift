@@ -14,6 +14,7 @@ package enum Schema {
                 step("0006_merchants", PackageResources._006_merchants_sql),
                 step("0007_paypal_payments", PackageResources._007_paypal_payments_sql),
                 step("0008_merchant_messages", PackageResources._008_merchant_messages_sql),
+                step("0011_paypal_events", PackageResources._011_paypal_events_sql),
             ])
         }
     }
