@@ -10,12 +10,17 @@ let package = Package(
     products: [
         .executable(name: "ingress", targets: ["ingress"]),
         .executable(name: "fulfillment", targets: ["fulfillment"]),
+        .executable(name: "reconciliation", targets: ["reconciliation"]),
         .executable(name: "notifications", targets: ["notifications"]),
+        .executable(name: "product-api", targets: ["product-api"]),
         .executable(name: "gatehouse", targets: ["gatehouse"]),
         .executable(name: "sandbox", targets: ["sandbox"]),
+        .library(name: "power-cut", type: .dynamic, targets: ["CPowerCut"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-asn1", from: "1.1.0"),
+        .package(url: "https://github.com/apple/swift-certificates", from: "1.7.0"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
@@ -56,7 +61,7 @@ let package = Package(
         // MARK: What we keep, and whom we hear from
 
         shared("Store", ["Domain", "Postgres", .crypto], resources: [.embedInCode("Migrations")]),
-        shared("ThriveCart", ["Domain", "Sealing", .crypto]),
+        shared("ThriveCart", ["Domain", "Sealing", .asyncHTTPClient, .crypto, .nio, .nioHTTP1]),
         shared(
             "PayPal",
             [
@@ -73,7 +78,7 @@ let package = Package(
             "Boot",
             [
                 "Domain", "Jobs", "Outbound", "PayPal", "Postgres", "Redis", "Sealing", "Store", "Web",
-                .configuration, .hummingbird, .lifecycle, .log, .metrics,
+                .configuration, .hummingbird, .lifecycle, .log, .metrics, .nio,
             ]
         ),
 
@@ -93,11 +98,27 @@ let package = Package(
             "Fulfillment",
             "FulfillmentJobs",
             [
-                "Domain", "Jobs", "PayPal", "Postgres", "Redis", "Sealing", "Store", "ThriveCart", .crypto, .log,
-                .metrics,
+                "Domain", "Jobs", "PayPal", "Postgres", "Redis", "Sealing", "Store", "ThriveCart", .log, .metrics,
             ]
         ),
         main("fulfillment", in: "Fulfillment", ["Boot", "FulfillmentJobs", "Jobs", "PayPal", "Postgres", "Store", "Web"]),
+
+        service(
+            "Reconciliation",
+            "ReconciliationJobs",
+            [
+                "Domain", "FulfillmentJobs", "Jobs", "Postgres", "Redis", "Sealing", "Store", "ThriveCart",
+                .asyncHTTPClient, .log, .metrics,
+            ]
+        ),
+        main(
+            "reconciliation",
+            in: "Reconciliation",
+            [
+                "Boot", "FulfillmentJobs", "Jobs", "Postgres", "ReconciliationJobs", "Store", "Web", .asyncHTTPClient,
+                .lifecycle,
+            ]
+        ),
 
         service(
             "Notifications",
@@ -116,11 +137,27 @@ let package = Package(
         ),
 
         service(
+            "ProductAPI",
+            "ProductAPIRoutes",
+            [
+                "Domain", "Jobs", "Outbound", "PayPal", "Postgres", "Redis", "Sealing", "Store", "Web", .hummingbird,
+                .httpTypes, .log, .nio,
+            ],
+            exclude: ["README.md"],
+            resources: [.embedInCode("Reference/Files")]
+        ),
+        main(
+            "product-api",
+            in: "ProductAPI",
+            ["Boot", "Jobs", "Outbound", "PayPal", "Postgres", "ProductAPIRoutes", "Store", "Web"]
+        ),
+
+        service(
             "Control",
             "ControlCommands",
             [
-                "Domain", "FulfillmentJobs", "Jobs", "NotificationJobs", "Outbound", "Postgres", "Redis", "Sealing",
-                "Store", "ThriveCart", .arguments,
+                "Domain", "FulfillmentJobs", "Jobs", "NotificationJobs", "Outbound", "Postgres", "ReconciliationJobs",
+                "Redis", "Sealing", "Store", "ThriveCart", .arguments,
                 .asyncHTTPClient, .log, .nio, .nioHTTP1,
             ]
         ),
@@ -134,9 +171,10 @@ let package = Package(
             "Sandbox",
             "SandboxPages",
             [
-                "Boot", "Domain", "ThriveCart", "Web", .hummingbird, .httpTypes, .mustache, .asyncHTTPClient,
-                .lifecycle, .log, .nio, .nioHTTP1,
+                "Boot", "Domain", "Sealing", "ThriveCart", "Web", .hummingbird, .httpTypes, .mustache, .asyncHTTPClient,
+                .asn1, .certificates, .crypto, .cryptoExtras, .lifecycle, .log, .nio, .nioHTTP1,
             ],
+            exclude: ["README.md"],
             resources: [.embedInCode("Pages/Templates")]
         ),
         main("sandbox", in: "Sandbox", ["Boot", "SandboxPages"]),
@@ -146,23 +184,36 @@ let package = Package(
         .target(
             name: "TestKit",
             dependencies: [
-                "COpenSSL", "Domain", "Jobs", "Postgres", "Redis", "Sealing", "Store", "Web",
-                .asyncHTTPClient, .hummingbird, .log, .nio, .nioPosix,
+                "COpenSSL", "Domain", "Jobs", "PayPal", "Postgres", "Redis", "Sealing", "Store", "Web",
+                .asyncHTTPClient, .hummingbird, .httpTypes, .log, .nio, .nioPosix,
             ],
             path: "Tests/TestKit",
             swiftSettings: .strict
         ),
-        tests("Domain"),
+        tests("Domain", ["RenewalSimulation"]),
         tests("Redis", [.log, .nio, .nioPosix]),
         tests("Postgres"),
-        tests("Jobs", ["Redis"]),
+        .target(
+            name: "QueueSimulation",
+            dependencies: ["Jobs", "Redis", .log],
+            path: "Tests/QueueSimulation",
+            swiftSettings: .strict
+        ),
+        .executableTarget(
+            name: "simulate-queue",
+            dependencies: ["Jobs", "QueueSimulation", "Redis", "TestKit", .arguments, .log],
+            path: "Tests/SimulateQueue",
+            swiftSettings: .strict
+        ),
+        tests("Jobs", ["QueueSimulation", "Redis"]),
         tests("Sealing", ["COpenSSL"]),
         tests("Outbound", [.asyncHTTPClient, .nio, .nioHTTP1, .nioPosix]),
         tests("Store", ["Domain", "Postgres"]),
         tests("ThriveCart", ["Domain"]),
+        tests("Fulfillment", of: ["FulfillmentJobs"], ["Domain", "Jobs", "PayPal", "Postgres", "Sealing", "Store", .log]),
         tests(
             "PayPal",
-            ["COpenSSL", "Domain", "Redis", "Sealing", .asyncHTTPClient, .hummingbird, .httpTypes, .log, .nio]
+            ["Domain", "Redis", "SandboxKit", "SandboxPages", "Sealing", .asyncHTTPClient, .log, .nio]
         ),
         tests("Web", [.hummingbird, .httpTypes, .log, .metrics]),
         tests("Boot", ["Postgres", "Redis", "Sealing", "Web", .configuration, .log]),
@@ -170,31 +221,64 @@ let package = Package(
             "Ingress",
             of: ["IngressRoutes"],
             [
-                "Domain", "FulfillmentJobs", "Jobs", "Redis", "Sealing", "ThriveCart", "Web", "ingress",
+                "Domain", "FulfillmentJobs", "Jobs", "PayPal", "Redis", "Sealing", "ThriveCart", "Web", "ingress",
                 .hummingbird, .lifecycle, .log,
             ]
         ),
         tests(
             "Control",
-            of: ["ControlCommands", "gatehouse"],
+            of: ["ControlCommands", "gatehouse", "fulfillment"],
             [
                 "Domain", "FulfillmentJobs", "IngressRoutes", "Jobs", "Postgres", "Redis", "Sealing", "Store",
                 "ThriveCart", "Web", .hummingbird, .lifecycle, .log,
             ]
         ),
+        .target(
+            name: "SandboxKit",
+            dependencies: ["SandboxPages", "TestKit", "Web", .asyncHTTPClient, .nio, .nioHTTP1],
+            path: "Tests/SandboxKit",
+            swiftSettings: .strict
+        ),
         tests(
             "Sandbox",
             of: ["SandboxPages"],
-            ["Domain", "ThriveCart", "Web", .asyncHTTPClient, .hummingbird, .httpTypes, .nio, .nioHTTP1]
+            ["Domain", "SandboxKit", "ThriveCart", "Web", .asyncHTTPClient, .hummingbird, .httpTypes, .nio, .nioHTTP1]
         ),
         tests("Deployment", of: [], ["Boot", "Web", .hummingbird, .httpTypes]),
 
         // MARK: The whole system: its journeys, its faults, its speed
 
+        .target(name: "Seeds", path: "Tests/Seeds", swiftSettings: .strict),
+        .target(
+            name: "RenewalSimulation",
+            dependencies: ["Domain", "Seeds"],
+            path: "Tests/RenewalSimulation",
+            swiftSettings: .strict
+        ),
+        .executableTarget(
+            name: "simulate-renewals",
+            dependencies: ["Domain", "RenewalSimulation", .arguments],
+            path: "Tests/SimulateRenewals",
+            swiftSettings: .strict
+        ),
         .target(
             name: "FaultKit",
-            dependencies: ["Postgres", "Redis", "TestKit", .asyncHTTPClient, .nio, .nioHTTP1],
+            dependencies: ["Postgres", "Redis", "Seeds", "TestKit", .asyncHTTPClient, .nio, .nioHTTP1],
             path: "Tests/Faults",
+            exclude: ["Careless", "Check", "PowerCut"],
+            swiftSettings: .strict
+        ),
+        .target(name: "CPowerCut", path: "Tests/Faults/PowerCut"),
+        .executableTarget(
+            name: "careless-fulfillment",
+            dependencies: ["Boot", "FulfillmentJobs", "Jobs", "Postgres", "Store", "Web"],
+            path: "Tests/Faults/Careless",
+            swiftSettings: .strict
+        ),
+        .executableTarget(
+            name: "faults",
+            dependencies: ["FaultKit", "Jobs", "Postgres", "Redis", "TestKit", .arguments],
+            path: "Tests/Faults/Check",
             swiftSettings: .strict
         ),
         tests(
@@ -208,13 +292,16 @@ let package = Package(
             "Journey",
             of: ["ingress", "fulfillment", "gatehouse", "sandbox"],
             [
-                "Domain", "FaultKit", "FulfillmentJobs", "IngressRoutes", "Jobs", "Postgres", "Redis", "Sealing",
+                "Domain", "FaultKit", "FulfillmentJobs", "IngressRoutes", "Jobs", "Postgres", "Redis", "Sealing", "Seeds",
                 "Store", "ThriveCart", .asyncHTTPClient,
             ]
         ),
         .executableTarget(
             name: "bench",
-            dependencies: ["Jobs", "Redis", "TestKit", .arguments, .lifecycle, .log],
+            dependencies: [
+                "Domain", "FaultKit", "FulfillmentJobs", "Jobs", "Postgres", "Redis", "Sealing", "Store", "TestKit",
+                .arguments, .lifecycle, .log,
+            ],
             path: "Tests/Bench",
             swiftSettings: .strict
         ),
@@ -305,8 +392,11 @@ func tests(_ name: String, of tested: [Target.Dependency]? = nil, _ more: [Targe
 extension Target.Dependency {
     static var arguments: Self { .product(name: "ArgumentParser", package: "swift-argument-parser") }
     static var asyncHTTPClient: Self { .product(name: "AsyncHTTPClient", package: "async-http-client") }
+    static var asn1: Self { .product(name: "SwiftASN1", package: "swift-asn1") }
+    static var certificates: Self { .product(name: "X509", package: "swift-certificates") }
     static var configuration: Self { .product(name: "Configuration", package: "swift-configuration") }
     static var crypto: Self { .product(name: "Crypto", package: "swift-crypto") }
+    static var cryptoExtras: Self { .product(name: "CryptoExtras", package: "swift-crypto") }
     static var httpTypes: Self { .product(name: "HTTPTypes", package: "swift-http-types") }
     static var hummingbird: Self { .product(name: "Hummingbird", package: "hummingbird") }
     static var lifecycle: Self { .product(name: "ServiceLifecycle", package: "swift-service-lifecycle") }

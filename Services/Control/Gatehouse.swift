@@ -24,7 +24,13 @@ package struct Gatehouse: AsyncParsableCommand {
             CommandGroup(name: "Try:", subcommands: [Simulate.self]),
             CommandGroup(name: "Look:", subcommands: [Access.self, Members.self, Events.self, Leads.self]),
             CommandGroup(name: "Tell:", subcommands: [Endpoints.self, Deliveries.self, Mails.self]),
-            CommandGroup(name: "Run:", subcommands: [Queues.self, DeadLetters.self, Schedules.self]),
+            CommandGroup(
+                name: "Run:",
+                subcommands: [
+                    Doctor.self, Top.self, Queues.self, QueueControl.self, JobsControl.self, DeadLetters.self,
+                    Schedules.self, Policies.self,
+                ]
+            ),
         ]
     )
 

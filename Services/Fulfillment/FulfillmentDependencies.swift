@@ -12,14 +12,23 @@ package struct FulfillmentDependencies: Sendable {
     /// Where the ingress looks for its settings.
     package var redis: RedisClient
     package var sealer: Sealer
+    /// Every queue of this Redis, for what is swept out of them. Nil: nothing is.
+    package var queues: JobQueue?
     /// Nil where PayPal is not set up.
     package var payPal: PayPalClient?
 
-    package init(store: Store, redis: RedisClient, sealer: Sealer, payPal: PayPalClient? = nil) {
-        self.payPal = payPal
+    package init(
+        store: Store,
+        redis: RedisClient,
+        sealer: Sealer,
+        queues: JobQueue? = nil,
+        payPal: PayPalClient? = nil
+    ) {
         self.store = store
         self.redis = redis
         self.sealer = sealer
+        self.queues = queues
+        self.payPal = payPal
     }
 }
 

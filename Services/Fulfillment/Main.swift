@@ -9,6 +9,7 @@ import Web
 await ServiceProcess.run("fulfillment", needs: [.databaseURL, .redisURL, .appKeys]) { process in
     let settings = process.settings
     let redis = try process.redis()
+    let queue = JobQueue(redis: redis, logger: process.logger)
     var options = Worker<FulfillmentDependencies>.Options()
     options.drainLimit = settings.drain
     let worker = Worker(
@@ -16,18 +17,18 @@ await ServiceProcess.run("fulfillment", needs: [.databaseURL, .redisURL, .appKey
             store: Store(try process.postgres { try await Schema.migrations.pending(in: $0) }),
             redis: redis,
             sealer: try process.sealer(),
+            queues: queue,
             payPal: settings.payPal.settings == nil ? nil : try process.payPal(redis: redis)
         ),
-        queue: JobQueue(redis: redis, logger: process.logger),
+        queue: queue,
         runs: [
-            ApplyInboundEvent.self, ApplyPayPalEvent.self, EndLapsedEntitlements.self, PollPendingVaults.self,
-            PublishIngressSettings.self, PurgeVaultTokens.self,
+            ApplyInboundEvent.self, ApplyPayPalEvent.self, ArchiveDeadLetters.self, EndLapsedEntitlements.self,
+            PublishIngressSettings.self,
         ],
         schedule: [
+            .hourly(ArchiveDeadLetters()),
             .every(.seconds(60), EndLapsedEntitlements()),
-            .every(.seconds(60), PollPendingVaults()),
             .every(.seconds(60), PublishIngressSettings()),
-            .every(.seconds(300), PurgeVaultTokens()),
         ],
         concurrency: settings.workerConcurrency,
         options: options,

@@ -20,6 +20,7 @@ package struct SandboxRoutes: Sendable {
             WorkshopPages(shop: shop, renderer: renderer).routes,
             OrderRoutes(shop: shop).routes,
             DeliveryRoutes(shop: shop).routes,
+            BookRoutes(shop: shop).routes,
             WorkshopRoutes(shop: shop).routes,
         ]
     }

@@ -20,7 +20,7 @@ package import Web
 ///         return [process.server([WebhookRoutes(…).routes], port: process.settings.ports.ingress)]
 ///     }
 ///
-/// Exit codes: 0 after SIGTERM or SIGINT, 78 for settings that can't be used, 1 for anything else.
+/// Exit codes: 0 after SIGTERM or SIGINT, 78 for settings that can't be used, a taken port among them, 1 for anything else.
 package final class ServiceProcess: Sendable {
     package let name: String
     package let settings: Settings
@@ -56,6 +56,11 @@ package final class ServiceProcess: Sendable {
             try await process.run(assemble)
             process.logger.info("stopped")
             exit(0)
+        } catch let problem as PortProblem {
+            process.logger.critical("can't listen", metadata: ["error": "\(problem)"])
+            let line = "\(name) can't start: \(problem). Set \(Variable.port(of: name)) or HOST to what is free.\n"
+            FileHandle.standardError.write(Data(line.utf8))
+            exit(78)  // EX_CONFIG
         } catch {
             process.logger.critical("stopped by an error", metadata: ["error": "\(error)"])
             exit(1)
@@ -141,16 +146,25 @@ package final class ServiceProcess: Sendable {
     }
 
     /// A server for the given routes and the health routes.
-    package func server(_ routes: [RouteCollection<WebContext>], port: Int) -> any Service {
-        WebServer(
-            routes,
+    package func server(
+        _ routes: [RouteCollection<WebContext>],
+        port: Int,
+        envelope: @escaping @Sendable (APIError, WebContext) -> Response = { error, _ in error.response }
+    ) -> any Service {
+        Listening(
+            server: WebServer(
+                routes,
+                host: settings.host,
+                port: port,
+                proxies: settings.proxies,
+                health: health,
+                metrics: metrics,
+                logger: logger,
+                envelope: envelope
+            ),
             host: settings.host,
-            port: port,
-            proxies: settings.proxies,
-            health: health,
-            metrics: metrics,
-            logger: logger
-        ).application
+            port: port
+        )
     }
 
     /// A server for the health routes alone: what a worker has.

@@ -36,12 +36,13 @@ package struct Settings: Sendable {
     package let outbound: Outgoing
     package let mail: Mail
 
+    package let thriveCart: ThriveCart
     package let payPal: PayPal
 
     package let sandbox: Sandbox
 
     package struct Ports: Sendable, Hashable {
-        package let ingress, productAPI, admin, sandbox: Int
+        package let ingress, productAPI, admin, sandbox, sandboxPayPal: Int
         /// Where workers answer about their health.
         package let fulfillment, renewals, reconciliation, notifications: Int
     }
@@ -65,6 +66,13 @@ package struct Settings: Sendable {
         package let from: EmailAddress?
     }
 
+    /// How a seller's books are read.
+    package struct ThriveCart: Sendable {
+        package let address: String
+        /// Of one account, by all processes together; 0 is without a limit.
+        package let requestsPerMinute: Int
+    }
+
     package struct PayPal: Sendable {
         /// Nil where nothing says who we are at PayPal.
         package let settings: PayPalSettings?
@@ -78,6 +86,7 @@ package struct Settings: Sendable {
         package let webhookURLs: [String]
         package let account: String
         package let secret: String?
+        package let apiKey: String
     }
 
     /// Reads all variables; those in `needs` must be set.
@@ -102,6 +111,7 @@ package struct Settings: Sendable {
             productAPI: reader.whole(.productAPIPort, 1...65535),
             admin: reader.whole(.adminPort, 1...65535),
             sandbox: reader.whole(.sandboxPort, 1...65535),
+            sandboxPayPal: reader.whole(.sandboxPayPalPort, 1...65535),
             fulfillment: reader.whole(.fulfillmentHealthPort, 1...65535),
             renewals: reader.whole(.renewalsHealthPort, 1...65535),
             reconciliation: reader.whole(.reconciliationHealthPort, 1...65535),
@@ -125,11 +135,16 @@ package struct Settings: Sendable {
             from: reader.given(.mailFrom) == nil ? nil : reader.value(.mailFrom) { EmailAddress($0) }
         )
         if !mail.sendmail.isEmpty, mail.from == nil { reader.complain(.mailFrom, "is not set, but SENDMAIL is") }
+        thriveCart = ThriveCart(
+            address: reader.value(.thriveCartAPI, Self.address) ?? "",
+            requestsPerMinute: reader.whole(.thriveCartAPIRate, 0...100_000)
+        )
         payPal = reader.payPal()
         sandbox = Sandbox(
             webhookURLs: reader.value(.sandboxWebhookURLs, Self.addresses) ?? [],
             account: reader.value(.sandboxThriveCartAccount) { $0 } ?? "",
-            secret: reader.value(.sandboxThriveCartSecret) { $0 }
+            secret: reader.value(.sandboxThriveCartSecret) { $0 },
+            apiKey: reader.value(.sandboxThriveCartAPIKey) { $0 } ?? ""
         )
 
         for variable in Variable.allCases where needs.contains(variable) { reader.require(variable) }

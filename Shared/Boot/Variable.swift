@@ -10,6 +10,7 @@ package enum Variable: String, CaseIterable, Sendable {
     case productAPIPort = "PRODUCT_API_PORT"
     case adminPort = "ADMIN_PORT"
     case sandboxPort = "SANDBOX_PORT"
+    case sandboxPayPalPort = "SANDBOX_PAYPAL_PORT"
     case fulfillmentHealthPort = "FULFILLMENT_HEALTH_PORT"
     case renewalsHealthPort = "RENEWALS_HEALTH_PORT"
     case reconciliationHealthPort = "RECONCILIATION_HEALTH_PORT"
@@ -31,6 +32,9 @@ package enum Variable: String, CaseIterable, Sendable {
     case sendmail = "SENDMAIL"
     case mailFrom = "MAIL_FROM"
 
+    case thriveCartAPI = "THRIVECART_API_URL"
+    case thriveCartAPIRate = "THRIVECART_API_PER_MINUTE"
+
     case payPalEnvironment = "PAYPAL_ENV"
     case payPalClientID = "PAYPAL_CLIENT_ID"
     case payPalClientSecret = "PAYPAL_CLIENT_SECRET"
@@ -43,6 +47,7 @@ package enum Variable: String, CaseIterable, Sendable {
     case sandboxWebhookURLs = "SANDBOX_WEBHOOK_URLS"
     case sandboxThriveCartAccount = "SANDBOX_THRIVECART_ACCOUNT"
     case sandboxThriveCartSecret = "SANDBOX_THRIVECART_SECRET"
+    case sandboxThriveCartAPIKey = "SANDBOX_THRIVECART_API_KEY"
 
     /// What a process needs that calls PayPal.
     package static let payPal: Set<Variable> = [.payPalClientID, .payPalClientSecret, .payPalPartnerMerchantID]
@@ -50,7 +55,9 @@ package enum Variable: String, CaseIterable, Sendable {
     /// Never printed, and may be given as a file named by `<name>_FILE`.
     package var isSecret: Bool {
         switch self {
-        case .databaseURL, .redisURL, .appKeys, .payPalClientSecret, .sandboxThriveCartSecret: true
+        case .databaseURL, .redisURL, .appKeys, .payPalClientSecret, .sandboxThriveCartSecret,
+            .sandboxThriveCartAPIKey:
+            true
         default: false
         }
     }
@@ -68,6 +75,7 @@ package enum Variable: String, CaseIterable, Sendable {
         case .productAPIPort: "8081"
         case .adminPort: "8082"
         case .sandboxPort: "8090"
+        case .sandboxPayPalPort: "8091"
         case .fulfillmentHealthPort: "9101"
         case .renewalsHealthPort: "9102"
         case .reconciliationHealthPort: "9103"
@@ -85,6 +93,9 @@ package enum Variable: String, CaseIterable, Sendable {
         case .deliveryConcurrency: "2000"
         case .sandboxWebhookURLs: "http://127.0.0.1:8080/webhooks/thrivecart/demo"
         case .sandboxThriveCartAccount: "demoshop"
+        case .sandboxThriveCartAPIKey: "sandbox-api-key"
+        case .thriveCartAPI: "https://thrivecart.com/api/external"
+        case .thriveCartAPIRate: "60"
         }
     }
 
@@ -96,8 +107,8 @@ package enum Variable: String, CaseIterable, Sendable {
         case .appKeys: "set it to k1:<key>, with a key from: openssl rand -base64 32"
         case .appURL: "set it to the address others reach us at, such as https://pay.example.com"
         case .host: "set it to an address of this machine, or 0.0.0.0 for all of them"
-        case .ingressPort, .productAPIPort, .adminPort, .sandboxPort, .fulfillmentHealthPort, .renewalsHealthPort,
-            .reconciliationHealthPort, .notificationsHealthPort:
+        case .ingressPort, .productAPIPort, .adminPort, .sandboxPort, .sandboxPayPalPort, .fulfillmentHealthPort,
+            .renewalsHealthPort, .reconciliationHealthPort, .notificationsHealthPort:
             "set it to a port, 1 to 65535"
         case .trustedProxies: "set it to addresses and networks with commas, such as 10.0.0.0/8,loopback"
         case .logLevel: "set it to trace, debug, info, notice, warning, error or critical"
@@ -123,6 +134,18 @@ package enum Variable: String, CaseIterable, Sendable {
         case .sandboxWebhookURLs: "set it to addresses of webhooks with commas"
         case .sandboxThriveCartAccount: "set it to the name of the pretended ThriveCart account"
         case .sandboxThriveCartSecret: "set it to the secret word of the pretended ThriveCart account"
+        case .sandboxThriveCartAPIKey: "set it to what opens the books of the pretended ThriveCart account"
+        case .thriveCartAPI: "set it to where ThriveCart's API is, or to the sandbox's"
+        case .thriveCartAPIRate: "set it to how many requests an account has in a minute, 0 to 100000; 0 is no limit"
         }
+    }
+}
+
+extension Variable {
+    /// The variable that says on which port a process listens.
+    static func port(of process: String) -> String {
+        let head = process.uppercased().replacing("-", with: "_")
+        let variable = allCases.first { $0.rawValue == "\(head)_PORT" || $0.rawValue == "\(head)_HEALTH_PORT" }
+        return variable?.rawValue ?? "the port"
     }
 }

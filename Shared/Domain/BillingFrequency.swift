@@ -8,7 +8,7 @@ package enum BillingFrequency: String, Sendable, Codable, CaseIterable {
     ///
     /// The last day of a shorter month stands in for a day it does not have.
     package func next(after date: Date) -> Date {
-        // Because the Gregorian calendar always has a date one step later; nil is for calendars with gaps.
+        // Because nil is for years beyond 9999.
         self.date(date, plus: 1) ?? date
     }
 
@@ -16,20 +16,21 @@ package enum BillingFrequency: String, Sendable, Codable, CaseIterable {
     ///
     /// Nil for a count so large that the calendar ends.
     package func date(_ anchor: Date, plus count: Int) -> Date? {
-        var calendar = Calendar(identifier: .gregorian)
-        calendar.timeZone = .gmt
-        let step: (Calendar.Component, Int) =
-            switch self {
-            case .day: (.day, 1)
-            case .week: (.day, 7)
-            case .month: (.month, 1)
-            case .quarter: (.month, 3)
-            case .halfYear: (.month, 6)
-            case .year: (.year, 1)
-            }
-        let (value, overflow) = step.1.multipliedReportingOverflow(by: count)
-        guard !overflow, abs(value) < 1_000_000 else { return nil }
-        return calendar.date(byAdding: step.0, value: value, to: anchor)
+        let (unit, isMonths) = step
+        let (value, overflow) = unit.multipliedReportingOverflow(by: count)
+        guard !overflow else { return nil }
+        return isMonths ? CivilTime.adding(months: value, to: anchor) : CivilTime.adding(days: value, to: anchor)
+    }
+
+    private var step: (count: Int, isMonths: Bool) {
+        switch self {
+        case .day: (1, false)
+        case .week: (7, false)
+        case .month: (1, true)
+        case .quarter: (3, true)
+        case .halfYear: (6, true)
+        case .year: (12, true)
+        }
     }
 
     /// Reads what the Product API takes as `recurring_times`: a fixed list, nothing else.

@@ -25,6 +25,7 @@ package enum Message {
         case subscriptionResumed = "subscription.resumed"
         case subscriptionCanceled = "subscription.canceled"
         case leadCaptured = "lead.captured"
+        case reconciliationCompleted = "reconciliation.completed"
     }
 }
 

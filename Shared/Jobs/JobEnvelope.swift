@@ -4,10 +4,10 @@ package import Foundation
 ///
 /// On the wire, big-endian, so that the scripts read it too (`head` in common.lua):
 ///
-///     1  format, 1
-///     1  bits 0-1 priority · 2 payload version · 3 group · 4 unique key · 5 trace: which of the following are there
-///     6  ms since 1970, filled in by the queue
-///     1 + n  kind
+///     1  bit 7 set and 6 not, the format · 0-1 priority · 2 payload version · 3 group · 4 unique key · 5 trace: which of
+///        the following are there
+///     5  ms since 2025, filled in by the queue
+///     1 + n  kind; `.deliver` for `notifications.deliver` in the queue `notifications`
 ///     2  payload version, when it is not 1
 ///     1 + n  group
 ///     1 + n, 4  unique key; seconds it is held, 0 until settled
@@ -50,10 +50,14 @@ package struct JobEnvelope: Sendable, Hashable {
 // MARK: Bytes
 
 extension JobEnvelope {
-    private static let format: UInt8 = 1
+    /// In front of the flags.
+    private static let format: UInt8 = 0b1000_0000
+    /// 2025, in ms since 1970. Five bytes from there reach to 2059.
+    private static let epoch = 1_735_689_600_000
 
-    package func encoded() throws(JobsError) -> [UInt8] {
-        var flags = UInt8(priority.rawValue)
+    /// As it waits in `queue`. Every byte counts: it is kept a million times, and one more may double a block of memory.
+    package func encoded(for queue: QueueName) throws(JobsError) -> [UInt8] {
+        var flags = Self.format | UInt8(priority.rawValue)
         if payloadVersion != 1 { flags |= 4 }
         if group != nil { flags |= 8 }
         if uniqueKey != nil { flags |= 16 }
@@ -61,9 +65,9 @@ extension JobEnvelope {
 
         var bytes: [UInt8] = []
         bytes.reserveCapacity(64 + kind.text.utf8.count + payload.count)
-        bytes += [Self.format, flags]
-        bytes.append(bigEndian: UInt64(clamping: enqueuedAt?.milliseconds ?? 0), width: 6)
-        try bytes.append(short: kind.text, "kind")
+        bytes.append(flags)
+        bytes.append(bigEndian: UInt64(clamping: (enqueuedAt?.milliseconds ?? 0) - Self.epoch), width: 5)
+        try bytes.append(short: kind.text.abbreviated(in: queue), "kind")
         if payloadVersion != 1 {
             guard let version = UInt16(exactly: payloadVersion) else { throw .malformed("payload version") }
             bytes.append(bigEndian: UInt64(version), width: 2)
@@ -83,18 +87,17 @@ extension JobEnvelope {
     }
 
     /// Reads what `encoded` wrote. Throws `malformed` for anything else, also for a format of a later release.
-    package init(decoding bytes: [UInt8]) throws(JobsError) {
+    package init(decoding bytes: [UInt8], of queue: QueueName) throws(JobsError) {
         var reader = Reader(bytes: bytes[...])
-        guard try reader.integer(1) == UInt64(Self.format) else { throw .malformed("envelope format") }
         let flags = try reader.integer(1)
-        guard let priority = JobPriority(rawValue: Int(flags & 3)), flags < 64 else {
-            throw .malformed("envelope flags")
-        }
-        let created = try reader.integer(6)
-        kind = JobKind(unchecked: try reader.short())
+        guard flags & 0b1100_0000 == UInt64(Self.format) else { throw .malformed("envelope format") }
+        guard let priority = JobPriority(rawValue: Int(flags & 3)) else { throw .malformed("envelope flags") }
+        let created = try reader.integer(5)
+        let name = try reader.short()
+        kind = JobKind(unchecked: name.hasPrefix(".") ? queue.whole.text + name : name)
         payload = []
         self.priority = priority
-        enqueuedAt = created == 0 ? nil : Date(milliseconds: Int(created))
+        enqueuedAt = created == 0 ? nil : Date(milliseconds: Self.epoch + Int(created))
         if flags & 4 != 0 { payloadVersion = Int(try reader.integer(2)) }
         if flags & 8 != 0 { group = try reader.short() }
         if flags & 16 != 0 {
@@ -122,6 +125,15 @@ extension JobEnvelope {
             defer { bytes.removeFirst(count) }
             return String(decoding: bytes.prefix(count), as: UTF8.self)
         }
+    }
+}
+
+extension String {
+    /// `.deliver` for `notifications.deliver` in `notifications`.
+    fileprivate func abbreviated(in queue: QueueName) -> String {
+        let name = queue.whole.text
+        return utf8.starts(with: name.utf8) && utf8.dropFirst(name.utf8.count).first == UInt8(ascii: ".")
+            ? String(dropFirst(name.count)) : self
     }
 }
 

@@ -1,12 +1,13 @@
 package import Foundation
 
-/// The stable name of a sort of work: `renewals.charge`. Lower case letters, digits, `.`, `-`, `_`; 100 bytes at most.
+/// The stable name of a sort of work: `renewals.charge`. Lower case letters, digits, `.`, `-`, `_`, no `.` in
+/// front; 100 bytes at most.
 package struct JobKind: Sendable, Hashable, Codable, CustomStringConvertible, ExpressibleByStringLiteral {
     package let text: String
 
     /// Nil when `text` is no kind.
     package init?(_ text: String) {
-        guard isName(text) else { return nil }
+        guard isName(text), !text.hasPrefix(".") else { return nil }
         self.text = text
     }
 
@@ -29,6 +30,7 @@ package struct JobKind: Sendable, Hashable, Codable, CustomStringConvertible, Ex
 }
 
 /// Where jobs wait: `renewals`. The same letters as a kind; it stands between the braces of every key of the queue.
+/// `renewals#1` is a shard of it, see `JobQueue.shards`.
 package struct QueueName: Sendable, Hashable, CustomStringConvertible, ExpressibleByStringLiteral {
     package let text: String
 
@@ -43,6 +45,19 @@ package struct QueueName: Sendable, Hashable, CustomStringConvertible, Expressib
         precondition(isName(value), "not a queue name: \(value)")
         text = value
     }
+
+    /// For what Redis holds, and for shards.
+    init(unchecked text: String) { self.text = text }
+
+    /// Reads a name that this type wrote, of a shard too. Nil when it is none.
+    package init?(stored text: String) {
+        let parts = text.split(separator: "#", maxSplits: 1, omittingEmptySubsequences: false)
+        guard isName(String(parts[0])), parts.count == 1 || Int(parts[1]) != nil else { return nil }
+        self.text = text
+    }
+
+    /// The queue that this is a shard of, or itself.
+    package var whole: QueueName { QueueName(unchecked: String(text.prefix { $0 != "#" })) }
 
     package var description: String { text }
 }

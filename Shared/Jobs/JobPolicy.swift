@@ -14,6 +14,9 @@ package struct JobPolicy: Sendable, Hashable {
     package var holdsGroup: Bool
     /// How many jobs of one group may run at a time. More than one gives up their order, never their number.
     package var groupSlots: Int
+    /// How many of the kind are begun, by all workers together. The others are kept back in order and cost no attempt.
+    /// Nil: as many as there are slots.
+    package var rate: Rate?
 
     package init(
         attempts: Int = 5,
@@ -22,7 +25,8 @@ package struct JobPolicy: Sendable, Hashable {
         timeout: Duration? = nil,
         expiry: Duration? = nil,
         holdsGroup: Bool = true,
-        groupSlots: Int = 1
+        groupSlots: Int = 1,
+        rate: Rate? = nil
     ) {
         self.attempts = attempts
         self.backoff = backoff
@@ -31,6 +35,7 @@ package struct JobPolicy: Sendable, Hashable {
         self.expiry = expiry
         self.holdsGroup = holdsGroup
         self.groupSlots = groupSlots
+        self.rate = rate
     }
 }
 
@@ -45,7 +50,8 @@ package enum Backoff: Sendable, Hashable {
 // MARK: As the scripts read it
 
 extension JobPolicy {
-    /// `attempts lease timeout expiry hold slots backoff…`, times in ms, 0 for none; jitter in percent.
+    /// `attempts lease timeout expiry hold slots [rate=count/period/burst] backoff…`, times in ms, 0 for none; jitter in
+    /// percent.
     package var text: String {
         let backoff =
             switch backoff {
@@ -59,12 +65,16 @@ extension JobPolicy {
             min(max(1, attempts), 60_000), max(1, lease.milliseconds), max(0, timeout?.milliseconds ?? 0),
             max(0, expiry?.milliseconds ?? 0), holdsGroup ? 1 : 0, max(1, groupSlots),
         ]
-        return numbers.map(String.init).joined(separator: " ") + " " + backoff
+        return numbers.map(String.init).joined(separator: " ") + (rate.map { " rate=\($0.text)" } ?? "") + " " + backoff
     }
 
     /// Nil when the text is no policy of this release.
     package init?(text: some StringProtocol) {
-        let words = text.split(separator: " ")
+        var words = text.split(separator: " ")
+        if let rated = words.firstIndex(where: { $0.hasPrefix("rate=") }) {
+            guard rated == 6, let rate = Rate(text: words.remove(at: rated).dropFirst(5)) else { return nil }
+            self.rate = rate
+        }
         guard words.count >= 8 else { return nil }
         let numbers = words[..<6].compactMap { Int($0) }
         guard numbers.count == 6, numbers.allSatisfy({ $0 >= 0 }) else { return nil }

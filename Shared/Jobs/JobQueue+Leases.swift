@@ -121,14 +121,14 @@ package struct LeaseRequest: Sendable {
 
 extension JobQueue {
     package func lease(_ request: LeaseRequest, from queue: QueueName) async throws(JobsError) -> LeasedJobs {
-        try leased(try await evaluate(Scripts.lease, on: queue, request.arguments), request, queue)
+        try leased(try await evaluate(scripts.lease, on: queue, request.arguments), request, queue)
     }
 
     /// Settles up to 500 jobs; the answers are in their order.
     package func settle(_ settlements: [Settlement], on queue: QueueName) async throws(JobsError) -> [SettleAnswer] {
         guard !settlements.isEmpty else { return [] }
         let arguments = Self.arguments(settlements)
-        return try Self.answers(try await evaluate(Scripts.settle, on: queue, arguments), settlements.count)
+        return try Self.answers(try await evaluate(scripts.settle, on: queue, arguments), settlements.count)
     }
 
     /// Settles and then leases in one round trip.
@@ -140,8 +140,8 @@ extension JobQueue {
         let results: [Result<RedisValue, RedisError>]
         do {
             results = try await redis.pipeline([
-                command(Scripts.settle, queue, Self.arguments(settlements)),
-                command(Scripts.lease, queue, request.arguments),
+                command(scripts.settle, queue, Self.arguments(settlements)),
+                command(scripts.lease, queue, request.arguments),
             ])
         } catch {
             throw .redis(error)
@@ -164,22 +164,33 @@ extension JobQueue {
         by duration: Duration? = nil,
         on queue: QueueName
     ) async throws(JobsError) -> Set<JobID> {
-        var lost: Set<JobID> = []
+        Set(try await extendEach(leases, by: duration, on: queue).map { leases[$0].id })
+    }
+
+    /// The same; answers the positions of those whose lease is lost.
+    package func extendEach(
+        _ leases: [(id: JobID, fence: String)],
+        by duration: Duration? = nil,
+        on queue: QueueName
+    ) async throws(JobsError) -> [Int] {
+        var lost: [Int] = []
         for start in stride(from: 0, to: leases.count, by: 500) {
             var arguments: [RedisArgument] = [.int(duration.map { max(1, $0.milliseconds) } ?? 0)]
             for lease in leases[start..<min(start + 500, leases.count)] {
                 arguments += [.text(lease.id.text), .text(lease.fence)]
             }
-            let answer = try await evaluate(Scripts.extend, on: queue, arguments)
-            guard let ids = answer.array?.dropFirst() else { throw .unexpectedAnswer("extend") }
-            for id in ids { lost.insert(JobID(id.string ?? "")) }
+            let answer = try await evaluate(scripts.extend, on: queue, arguments)
+            guard let positions = answer.array?.dropFirst() else { throw .unexpectedAnswer("extend") }
+            for position in positions.compactMap(\.int) where leases.indices.contains(start + position - 1) {
+                lost.append(start + position - 1)
+            }
         }
         return lost
     }
 
     /// Recovers expired leases and promotes what is due without leasing anything.
     package func recover(on queue: QueueName) async throws(JobsError) -> [QueueNotice] {
-        guard let answer = try await evaluate(Scripts.reap, on: queue).array, answer.count == 2 else {
+        guard let answer = try await evaluate(scripts.reap, on: queue).array, answer.count == 2 else {
             throw .unexpectedAnswer("reap")
         }
         return Self.notices(answer[1])
@@ -188,7 +199,7 @@ extension JobQueue {
     /// Gives back every job leased under a fence, for a worker that never heard the answer to its lease.
     @discardableResult
     package func abandon(fence: String, on queue: QueueName) async throws(JobsError) -> [JobID] {
-        guard let answer = try await evaluate(Scripts.abandon, on: queue, [.text(fence)]).array else {
+        guard let answer = try await evaluate(scripts.abandon, on: queue, [.text(fence)]).array else {
             throw .unexpectedAnswer("abandon")
         }
         return answer.dropFirst().compactMap { $0.string.map { JobID($0) } }
@@ -277,7 +288,7 @@ extension JobQueue {
                         duration: .milliseconds(lease),
                         timeout: timeout == 0 ? nil : .milliseconds(timeout),
                         firstFailedAt: first == 0 ? nil : Date(milliseconds: first),
-                        envelope: try JobEnvelope(decoding: bytes)
+                        envelope: try JobEnvelope(decoding: bytes, of: queue)
                     )
                 )
             } catch {

@@ -14,23 +14,26 @@ package struct QueueStats: Sendable, Hashable {
     package var dead: Int
     /// By `kind@version`.
     package var parked: [String: Int]
+    /// Kept back because their kind has used up its rate.
+    package var limited: [String: Int]
     /// When the oldest ready job was enqueued.
     package var oldestReady: Date?
     package var nextDue: Date?
     package var isPaused: Bool
     /// Since the queue began: enqueued, done, discarded, retried, snoozed, released, dead, crashed, expired, canceled,
-    /// replayed, refused, fired; and `bytes`, the bytes of the envelopes held.
+    /// replayed, refused, fired, archived; and `bytes`, the bytes of the envelopes held.
     package var totals: [String: Int]
 
     /// Jobs that wait for their group.
     package var waitingForGroup: Int {
-        max(0, held - ready.values.reduce(0, +) - due - running - dead - parked.values.reduce(0, +))
+        let kept = parked.values.reduce(0, +) + limited.values.reduce(0, +)
+        return max(0, held - ready.values.reduce(0, +) - due - running - dead - kept)
     }
 }
 
 /// One job, wherever it is.
 package struct JobRecord: Sendable, Hashable {
-    package enum Place: String, Sendable { case waiting, parked, due, running, dead }
+    package enum Place: String, Sendable { case waiting, parked, limited, due, running, dead }
 
     package var id: JobID
     package var place: Place
@@ -57,6 +60,24 @@ package struct DeadLetter: Sendable, Hashable {
     package var envelope: JobEnvelope
 
     package var kind: JobKind { envelope.kind }
+
+    package init(
+        id: JobID,
+        since: Date,
+        reason: String,
+        attempt: Int,
+        crashes: Int,
+        lastError: String,
+        envelope: JobEnvelope
+    ) {
+        self.id = id
+        self.since = since
+        self.reason = reason
+        self.attempt = attempt
+        self.crashes = crashes
+        self.lastError = lastError
+        self.envelope = envelope
+    }
 }
 
 package enum ReplayResult: Sendable, Hashable {
@@ -80,18 +101,18 @@ extension JobQueue {
     /// No new leases from here on; what runs goes on. False when it was paused already.
     @discardableResult
     package func pause(_ queue: QueueName) async throws(JobsError) -> Bool {
-        try await evaluate(Scripts.pause, on: queue, [1]).int == 1
+        try await evaluate(scripts.pause, on: queue, [1]).int == 1
     }
 
     @discardableResult
     package func resume(_ queue: QueueName) async throws(JobsError) -> Bool {
-        try await evaluate(Scripts.pause, on: queue, [0]).int == 1
+        try await evaluate(scripts.pause, on: queue, [0]).int == 1
     }
 
     package func stats(of queue: QueueName) async throws(JobsError) -> QueueStats {
-        let answer = try await evaluate(Scripts.stats, on: queue)
-        guard let values = answer.array, values.count == 13, let parked = values[11].dictionary,
-            let totals = values[12].dictionary
+        let answer = try await evaluate(scripts.stats, on: queue)
+        guard let values = answer.array, values.count == 14, let parked = values[11].dictionary,
+            let totals = values[12].dictionary, let limited = values[13].dictionary
         else { throw .unexpectedAnswer("stats") }
         let numbers = values.prefix(11).map { $0.int ?? 0 }
         return QueueStats(
@@ -102,6 +123,7 @@ extension JobQueue {
             running: numbers[6],
             dead: numbers[7],
             parked: parked.compactMapValues(\.int),
+            limited: limited.compactMapValues(\.int),
             oldestReady: numbers[8] == 0 ? nil : Date(milliseconds: numbers[8]),
             nextDue: numbers[9] == 0 ? nil : Date(milliseconds: numbers[9]),
             isPaused: numbers[10] == 1,
@@ -110,7 +132,7 @@ extension JobQueue {
     }
 
     package func show(_ id: JobID, on queue: QueueName) async throws(JobsError) -> JobRecord? {
-        guard let values = try await evaluate(Scripts.show, on: queue, [.text(id.text)]).array else {
+        guard let values = try await evaluate(scripts.show, on: queue, [.text(id.text)]).array else {
             throw .unexpectedAnswer("show")
         }
         guard !values.isEmpty else { return nil }
@@ -127,11 +149,11 @@ extension JobQueue {
             firstFailedAt: first == 0 ? nil : Date(milliseconds: first),
             lastError: values[8].string ?? "",
             reason: values[9].string ?? "",
-            envelope: try JobEnvelope(decoding: bytes)
+            envelope: try JobEnvelope(decoding: bytes, of: queue)
         )
     }
 
-    /// Ids that wait in one place (`r0 r1 r2 due run dead park:<kind>@<version> g:<group>`), the next to leave first.
+    /// Ids that wait in one place (`r0 r1 r2 due run dead park:<kind>@<version> rate:<kind> g:<group>`), the next to leave first.
     package func peek(
         _ place: String,
         from: Int = 0,
@@ -139,7 +161,7 @@ extension JobQueue {
         on queue: QueueName
     ) async throws(JobsError) -> [JobID] {
         let answer = try await evaluate(
-            Scripts.peek,
+            scripts.peek,
             on: queue,
             [.text(place), .int(max(0, from)), .int(max(1, count))]
         )
@@ -149,7 +171,7 @@ extension JobQueue {
     /// Takes a job out, wherever it is but among the dead. Walks the list it waits in: for operators, not for programs.
     @discardableResult
     package func cancel(_ id: JobID, on queue: QueueName) async throws(JobsError) -> CancelResult {
-        let answer = try await evaluate(Scripts.cancel, on: queue, [.text(id.text)])
+        let answer = try await evaluate(scripts.cancel, on: queue, [.text(id.text)])
         guard let result = answer.string.flatMap(CancelResult.init) else { throw .unexpectedAnswer("cancel") }
         return result
     }
@@ -169,12 +191,12 @@ extension JobQueue {
             .int(since.milliseconds), .int(max(0, from)), .int(max(1, count)), .text(kind?.text ?? ""),
             withPayloads ? 1 : 0,
         ]
-        guard let values = try await evaluate(Scripts.dead, on: queue, arguments).array, let looked = values.first?.int
+        guard let values = try await evaluate(scripts.dead, on: queue, arguments).array, let looked = values.first?.int
         else { throw .unexpectedAnswer("dead") }
         let letters = values.dropFirst().compactMap { value -> DeadLetter? in
             // Because one letter of an unknown format must not hide the others.
             guard let fields = value.array, fields.count == 7, let id = fields[0].string, let since = fields[1].int,
-                let bytes = fields[6].bytes, let envelope = try? JobEnvelope(decoding: bytes)
+                let bytes = fields[6].bytes, let envelope = try? JobEnvelope(decoding: bytes, of: queue)
             else { return nil }
             return DeadLetter(
                 id: JobID(id),
@@ -194,7 +216,7 @@ extension JobQueue {
         var results: [ReplayResult] = []
         for start in stride(from: 0, to: ids.count, by: 500) {
             let some = ids[start..<min(start + 500, ids.count)].map { RedisArgument.text($0.text) }
-            guard let values = try await evaluate(Scripts.replay, on: queue, some).array, values.count == some.count
+            guard let values = try await evaluate(scripts.replay, on: queue, some).array, values.count == some.count
             else {
                 throw .unexpectedAnswer("replay")
             }
@@ -215,7 +237,7 @@ extension JobQueue {
         var count = 0
         for start in stride(from: 0, to: ids.count, by: 500) {
             let some = ids[start..<min(start + 500, ids.count)].map { RedisArgument.text($0.text) }
-            count += try await evaluate(Scripts.discard, on: queue, some).int ?? 0
+            count += try await evaluate(scripts.discard, on: queue, some).int ?? 0
         }
         return count
     }
@@ -226,7 +248,7 @@ extension JobQueue {
     package func policies(
         on queue: QueueName
     ) async throws(JobsError) -> [JobKind: (policy: JobPolicy, isOperators: Bool)] {
-        guard let texts = try await evaluate(Scripts.policy, on: queue, ["list"]).dictionary else {
+        guard let texts = try await evaluate(scripts.policy, on: queue, ["list"]).dictionary else {
             throw .unexpectedAnswer("policy")
         }
         var policies: [JobKind: (policy: JobPolicy, isOperators: Bool)] = [:]
@@ -241,11 +263,11 @@ extension JobQueue {
     /// From now on, for jobs that are leased or fail from now on; workers that start do not change it.
     package func setPolicy(_ policy: JobPolicy, of kind: JobKind, on queue: QueueName) async throws(JobsError) {
         let text = "operator \(policy.text)"
-        _ = try await evaluate(Scripts.policy, on: queue, ["set", .text(kind.text), .text(text)])
+        _ = try await evaluate(scripts.policy, on: queue, ["set", .text(kind.text), .text(text)])
     }
 
     /// Back to what the workers' code says, as soon as one of them looks.
     package func resetPolicy(of kind: JobKind, on queue: QueueName) async throws(JobsError) {
-        _ = try await evaluate(Scripts.policy, on: queue, ["reset", .text(kind.text)])
+        _ = try await evaluate(scripts.policy, on: queue, ["reset", .text(kind.text)])
     }
 }

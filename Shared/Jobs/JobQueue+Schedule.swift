@@ -32,7 +32,8 @@ extension JobQueue {
         schedule: [Schedule],
         on queue: QueueName
     ) async throws(JobsError) -> String {
-        guard let now = try await evaluate(Scripts.tick, on: queue).array?.first?.int.map({ Date(milliseconds: $0) })
+        try await announce(queue, always: true)
+        guard let now = try await evaluate(scripts.tick, on: queue).array?.first?.int.map({ Date(milliseconds: $0) })
         else {
             throw .unexpectedAnswer("tick")
         }
@@ -40,17 +41,17 @@ extension JobQueue {
         for (kind, policy) in policies {
             arguments += [.text(kind.text), .text("code \(policy.text)")]
         }
-        for entry in schedule where entry.queue == queue {
+        for entry in schedule where shard(of: entry) == queue {
             let envelope = try entry.envelope.get()
             guard let first = entry.timing.next(after: now) else {
                 throw .malformed("schedule \(entry.name) never fires")
             }
             arguments += [
-                .text(entry.name), .text(ScheduleSpec(entry, kind: envelope.kind).text), .bytes(try envelope.encoded()),
+                .text(entry.name), .text(ScheduleSpec(entry, kind: envelope.kind).text), .bytes(try envelope.encoded(for: queue)),
                 .int(first.milliseconds),
             ]
         }
-        let answer = try await evaluate(Scripts.register, on: queue, arguments)
+        let answer = try await evaluate(scripts.register, on: queue, arguments)
         guard let epoch = answer.array?.last?.string else { throw .unexpectedAnswer("register") }
         return epoch
     }
@@ -61,7 +62,7 @@ extension JobQueue {
     package func fireDueEntries(on queue: QueueName) async throws(JobsError) -> (
         fired: [String], wait: Duration, epoch: String?
     ) {
-        let answer = try await evaluate(Scripts.tick, on: queue)
+        let answer = try await evaluate(scripts.tick, on: queue)
         guard let values = answer.array, values.count >= 3, let now = values[0].int, let wait = values[1].int else {
             throw .unexpectedAnswer("tick")
         }
@@ -73,15 +74,33 @@ extension JobQueue {
                 let next = spec.timing?.next(after: Date(milliseconds: now))
             else { continue }
             pause = min(pause, max(1, next.milliseconds - now))
-            let isLate = now - expected > 60_000
-            let wanted = fields[3].int == 0 && (!isLate || spec.catchUp == .latest)
-            let expectedAt = Date(milliseconds: expected)
-            if try await fire(name, expected: expectedAt, next: next, enqueues: wanted, on: queue) == .fired {
-                fired.append(name)
-            }
+            let fires = spec.fires(from: Date(milliseconds: expected), at: Date(milliseconds: now))
+            let isPaused = fields[3].int == 1
+            fired += try await fire(name, fires, isPaused: isPaused, next: next, on: queue)
         }
         let epoch = values[2].string ?? ""
         return (fired, .milliseconds(pause), epoch.isEmpty ? nil : epoch)
+    }
+
+    /// Fires one after another, until somebody else is faster. Answers the name, as often as it fired.
+    private func fire(
+        _ name: String,
+        _ fires: [(at: Date, isWanted: Bool)],
+        isPaused: Bool,
+        next: Date,
+        on queue: QueueName
+    ) async throws(JobsError) -> [String] {
+        var fired: [String] = []
+        for (index, fire) in fires.enumerated() {
+            let following = index + 1 < fires.count ? fires[index + 1].at : next
+            let enqueues = fire.isWanted && !isPaused
+            switch try await self.fire(name, expected: fire.at, next: following, enqueues: enqueues, on: queue) {
+            case .lost: return fired
+            case .fired: fired.append(name)
+            case .passed, .overlapped: break
+            }
+        }
+        return fired
     }
 
     /// Moves an entry on from the fire time that the caller saw, and enqueues its job if nobody else did.
@@ -95,7 +114,7 @@ extension JobQueue {
         let arguments: [RedisArgument] = [
             .text(name), .int(expected.milliseconds), .int(next.milliseconds), enqueues ? 1 : 0,
         ]
-        let answer = try await evaluate(Scripts.fire, on: queue, arguments)
+        let answer = try await evaluate(scripts.fire, on: queue, arguments)
         guard let result = answer.int.flatMap(FireResult.init) else { throw .unexpectedAnswer("fire") }
         return result
     }
@@ -103,7 +122,7 @@ extension JobQueue {
     // MARK: For operators
 
     package func schedule(of queue: QueueName) async throws(JobsError) -> [ScheduleEntry] {
-        guard let values = try await evaluate(Scripts.schedule, on: queue, ["list"]).array else {
+        guard let values = try await evaluate(scripts.schedule, on: queue, ["list"]).array else {
             throw .unexpectedAnswer("schedule")
         }
         return values.dropFirst().compactMap { value in
@@ -147,6 +166,6 @@ extension JobQueue {
     }
 
     private func change(_ what: RedisArgument, _ name: String, _ queue: QueueName) async throws(JobsError) -> Bool {
-        try await evaluate(Scripts.schedule, on: queue, [what, .text(name)]).int == 1
+        try await evaluate(scripts.schedule, on: queue, [what, .text(name)]).int == 1
     }
 }

@@ -26,12 +26,26 @@ package final class JobQueue: Sendable {
     package let redis: RedisClient
     package let prefix: String
     package let limits: Limits
+    /// How many shards a queue has, when one: each is a queue of its own with its own hash slot, so that a Redis Cluster
+    /// spreads them. All processes must agree, and a queue must be empty when its number changes.
+    package let shards: [QueueName: Int]
+    let scripts: Scripts
     let logger: Logger
+    let names = AnnouncedNames()
 
-    package init(redis: RedisClient, prefix: String = "jq", limits: Limits = Limits(), logger: Logger) {
+    package init(
+        redis: RedisClient,
+        prefix: String = "jq",
+        limits: Limits = Limits(),
+        shards: [QueueName: Int] = [:],
+        scripts: Scripts = .written,
+        logger: Logger
+    ) {
         self.redis = redis
         self.prefix = prefix
         self.limits = limits
+        self.shards = shards
+        self.scripts = scripts
         self.logger = logger
     }
 
@@ -40,7 +54,7 @@ package final class JobQueue: Sendable {
 
     /// The same queues over another connection.
     package func over(_ redis: RedisClient) -> JobQueue {
-        JobQueue(redis: redis, prefix: prefix, limits: limits, logger: logger)
+        JobQueue(redis: redis, prefix: prefix, limits: limits, shards: shards, scripts: scripts, logger: logger)
     }
 
     func evaluate(
@@ -105,7 +119,8 @@ extension JobQueue {
         trace: String? = nil
     ) async throws(JobsError) -> EnqueueResult {
         let request = EnqueueRequest(id: id ?? JobID(), time: time, envelope: try JobEnvelope(job, trace: trace))
-        guard let result = try await enqueueEnvelopes([request], on: J.queue).first else {
+        let queue = shard(of: J.queue, for: request)
+        guard let result = try await enqueueEnvelopes([request], on: queue).first else {
             throw .unexpectedAnswer("enqueue")
         }
         return result
@@ -127,6 +142,8 @@ extension JobQueue {
         _ requests: [EnqueueRequest],
         on queue: QueueName
     ) async throws(JobsError) -> [EnqueueResult] {
+        if shards(of: queue).count > 1 { return try await enqueueSharded(requests, on: queue) }
+        try await announce(queue)
         var results: [EnqueueResult] = []
         results.reserveCapacity(requests.count)
         var rest = requests[...]
@@ -137,7 +154,7 @@ extension JobQueue {
             arguments.reserveCapacity(2 + 3 * batch.count)
             for request in batch {
                 guard (1...200).contains(request.id.text.utf8.count) else { throw .malformed("job id") }
-                let bytes = try request.envelope.encoded()
+                let bytes = try request.envelope.encoded(for: queue)
                 guard bytes.count <= limits.jobBytes else { throw .tooLarge(request.envelope.kind, bytes: bytes.count) }
                 arguments += [.text(request.id.text), request.time.argument, .bytes(bytes)]
             }
@@ -160,11 +177,11 @@ extension JobQueue {
         -> RedisValue
     {
         do {
-            return try await evaluate(Scripts.enqueue, on: queue, arguments)
+            return try await evaluate(scripts.enqueue, on: queue, arguments)
         } catch {
             guard case .redis(.outcomeUnknown) = error, !Task.isCancelled else { throw error }
         }
-        return try await evaluate(Scripts.enqueue, on: queue, arguments)
+        return try await evaluate(scripts.enqueue, on: queue, arguments)
     }
 }
 

@@ -44,10 +44,10 @@ extension Lane {
 
     private func extend(_ beats: [LaneSlots.Beat], _ heart: JobQueue) async throws(JobsError) {
         let asked = ContinuousClock.now
-        let lost = try await heart.extend(beats.map { ($0.id, $0.fence) }, on: name)
+        let lost = try await heart.extendEach(beats.map { ($0.id, $0.fence) }, on: name)
         slots.withLock { $0.extended(beats, at: asked) }
         // What has ended and is lost will hear so when it is settled.
-        if !lost.isEmpty { loseLeases(beats.filter { lost.contains($0.id) }.compactMap(\.slot)) }
+        if !lost.isEmpty { loseLeases(lost.compactMap { beats[$0].slot }) }
     }
 
     func loseLeases(_ lost: [Int]) {

@@ -67,6 +67,8 @@ final class Lane<Dependencies: Sendable>: Sendable {
         for helper in helpers { helper.cancel() }
         wakeMe.finish()
         for helper in helpers { await helper.value }
+        // It may have taken a wake-up with it.
+        await wakeAnother()
     }
 
     // MARK: The loop
@@ -160,16 +162,22 @@ final class Lane<Dependencies: Sendable>: Sendable {
 
     /// Waits on a connection of its own for a token that says there is work, or until the queue said to look again.
     private func listenForWork() async {
-        var connection: RedisBlockingConnection?
+        // Because the loop tries again; at once, so that a worker that is never idle is seen too.
+        var connection = try? await queue.listeningConnection(for: name)
         var pauses = Pauses(upTo: .seconds(1))
         for await wait in wakes {
             do {
                 let open: RedisBlockingConnection
-                if let connection { open = connection } else { open = try await queue.redis.blockingConnection() }
+                if let connection { open = connection } else { open = try await queue.listeningConnection(for: name) }
                 connection = open
                 let seconds = String(Double(max(1, wait.milliseconds)) / 1000)
-                try await open.call(["BLPOP", .text(queue.key(name, "wake")), .text(seconds)], timeout: wait)
+                let token = try await open.call(
+                    ["BLPOP", .text(queue.key(name, "wake")), .text(seconds)],
+                    timeout: wait
+                )
                 pauses.reset()
+                // It was woken for work that it will not do.
+                if !token.isNull, slots.withLock({ $0.phase != .open }) { await wakeAnother() }
             } catch {
                 connection?.close()
                 connection = nil
@@ -180,6 +188,12 @@ final class Lane<Dependencies: Sendable>: Sendable {
             bell.ring()
         }
         connection?.close()
+    }
+
+    /// A wake-up that went to a worker which leaves is passed on: the next may wait for it.
+    private func wakeAnother() async {
+        // Because the others look by themselves after a while.
+        _ = try? await queue.redis.call(["LPUSH", .text(queue.key(name, "wake")), "1"])
     }
 }
 

@@ -15,7 +15,8 @@ extension Duration {
 extension Date {
     /// Whole milliseconds since 1970, rounded down; far dates are brought into range.
     package var milliseconds: Int {
-        let ms = (timeIntervalSince1970 * 1000).rounded(.down)
+        // Because a Date counts from 2001, what was made of whole milliseconds may be a little less than they were.
+        let ms = (timeIntervalSince1970 * 1000 + 0.001).rounded(.down)
         let limit = Double(Int64(1) << 52)
         // Because a Double outside the range of Int traps, and NaN has no range.
         return ms.isNaN ? 0 : Int(min(max(ms, -limit), limit))

@@ -18,11 +18,13 @@ package struct Schedule: Sendable {
         case allow
     }
 
-    package enum CatchUp: String, Sendable, Hashable, Codable {
-        /// Fires missed while no worker looked are lost.
+    /// What becomes of fires that were missed while no worker looked.
+    package enum CatchUp: Sendable, Hashable {
         case none
         /// One job stands for all that were missed.
         case latest
+        /// Each is a job of its own, the latest `atMost` of them. For entries that may overlap: else only the first is one.
+        case all(atMost: Int)
     }
 
     package let name: String
@@ -57,7 +59,7 @@ package struct Schedule: Sendable {
 
     /// Throws when its job cannot be encoded or it never fires: better at the start than in the queue.
     func check() throws(JobsError) {
-        _ = try envelope.get().encoded()
+        _ = try envelope.get().encoded(for: queue)
         guard timing.next(after: Date()) != nil else { throw .malformed("schedule \(name) never fires") }
     }
 
@@ -99,6 +101,35 @@ extension Schedule.Timing {
 }
 
 // MARK: As it stands in the queue
+
+/// `none`, `latest` or `all:24`.
+extension Schedule.CatchUp: Codable {
+    package init(from decoder: any Decoder) throws {
+        let text = try decoder.singleValueContainer().decode(String.self)
+        switch text {
+        case "none": self = .none
+        case "latest": self = .latest
+        default:
+            guard text.hasPrefix("all:"), let count = Int(text.dropFirst(4)), count > 0 else {
+                throw JobsError.malformed("catch-up")
+            }
+            self = .all(atMost: count)
+        }
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(text)
+    }
+
+    package var text: String {
+        switch self {
+        case .none: "none"
+        case .latest: "latest"
+        case .all(let count): "all:\(max(1, count))"
+        }
+    }
+}
 
 /// What the queue knows of an entry besides its job, as JSON with sorted keys.
 struct ScheduleSpec: Codable, Sendable, Hashable {
@@ -143,5 +174,34 @@ struct ScheduleSpec: Codable, Sendable, Hashable {
             return nil
         }
         return .cron(cron, zone)
+    }
+}
+
+extension ScheduleSpec {
+    /// The steps by which an entry that stands at `expected` comes to now: whether each is a job. A fire that is more than
+    /// a minute late was missed.
+    func fires(from expected: Date, at now: Date) -> [(at: Date, isWanted: Bool)] {
+        guard now.timeIntervalSince(expected) > 60 else { return [(expected, true)] }
+        guard case .all(let most) = catchUp, let timing else { return [(expected, catchUp != .none)] }
+        var latest: [Date] = []
+        var fire: Date? = timing.first(of: most, from: expected, until: now)
+        // Because an entry that fires every moment and slept for a year must not keep a worker busy with counting.
+        for _ in 0..<50_000 {
+            guard let at = fire, at <= now else { break }
+            latest.append(at)
+            if latest.count > most { latest.removeFirst() }
+            fire = timing.next(after: at)
+        }
+        let steps = latest.map { (at: $0, isWanted: true) }
+        return latest.first == expected ? steps : [(expected, false)] + steps
+    }
+}
+
+extension Schedule.Timing {
+    /// Where to begin to count, when only the last `most` are of interest.
+    fileprivate func first(of most: Int, from expected: Date, until now: Date) -> Date? {
+        guard case .every(let interval) = self else { return expected }
+        let span = Double(max(1, interval.milliseconds)) / 1000 * Double(most + 1)
+        return max(expected, next(after: now.addingTimeInterval(-span)) ?? expected)
     }
 }

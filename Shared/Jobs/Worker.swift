@@ -32,7 +32,7 @@ package struct Worker<Dependencies: Sendable>: Service {
     private let queue: JobQueue
     private let logger: Logger
 
-    /// `concurrency` is the most jobs that run at a time, for each queue among the kinds.
+    /// `concurrency` is the most jobs that run at a time, for each queue among the kinds; its shards divide it.
     package init(
         _ dependencies: Dependencies,
         queue: JobQueue,
@@ -49,14 +49,14 @@ package struct Worker<Dependencies: Sendable>: Service {
         self.queue = queue
         self.logger = logger
         let queues = Set(runners.map(\.queue)).union(schedule.map(\.queue)).sorted { $0.text < $1.text }
-        lanes = queues.map { name in
+        lanes = queues.flatMap { queue.shards(of: $0) }.map { name in
             Lane(
                 name,
                 dependencies,
                 queue: queue,
-                runners: runners.filter { $0.queue == name },
-                schedule: schedule.filter { $0.queue == name },
-                concurrency: max(1, concurrency),
+                runners: runners.filter { $0.queue == name.whole },
+                schedule: schedule.filter { queue.shard(of: $0) == name },
+                concurrency: max(1, concurrency / queue.shards(of: name.whole).count),
                 options: options,
                 health: health,
                 now: now,
@@ -92,8 +92,8 @@ package struct Worker<Dependencies: Sendable>: Service {
     /// Heartbeats have a connection of their own, so that no other traffic delays them, and come back quickly.
     private var heartConfiguration: RedisConfiguration {
         var configuration = queue.redis.configuration
-        configuration.maximumBackoff = .seconds(1)
-        configuration.commandTimeout = min(configuration.commandTimeout, .seconds(3))
+        configuration.maximumBackoff = .milliseconds(500)
+        configuration.commandTimeout = min(configuration.commandTimeout, .seconds(2))
         configuration.clientName = "heartbeat"
         return configuration
     }

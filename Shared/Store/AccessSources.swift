@@ -27,13 +27,7 @@ package struct AccessSource: Sendable, Hashable {
         planSlug = try row["slug"]
         grantedBy = try row["granted_by"]
         since = try row["created_at"]
-        state = EntitlementState(
-            status: try row["status"],
-            hasAccess: try row["access"],
-            accessUntil: try row["access_until"],
-            paidThrough: try row["paid_through"],
-            changesAt: try row["next_change_at"]
-        )
+        state = try EntitlementState(row: row)
         if let order = try row["number", as: String?.self] {
             bought = Purchase(
                 provider: try row["provider"],

@@ -68,31 +68,6 @@ extension Transaction {
             """
         )
     }
-
-    /// Secrets after `id`, for sealing them anew: key rotation pages through all, retired ones too.
-    package func endpointSecrets(
-        after id: EndpointSecret.ID?,
-        limit: Int
-    ) throws(PostgresError) -> [EndpointSecret] {
-        try rows(
-            """
-            SELECT \(raw: Self.columns)
-            FROM endpoint_secrets
-            WHERE \(id) IS NULL OR id > \(id)
-            ORDER BY id
-            LIMIT \(limit)
-            FOR UPDATE
-            """
-        )
-        .values(EndpointSecret.init(row:))
-    }
-
-    /// Puts the same secret under another key. False when it was changed meanwhile.
-    package func reseal(_ secret: EndpointSecret, as sealed: [UInt8]) throws(PostgresError) -> Bool {
-        try run(
-            "UPDATE endpoint_secrets SET sealed = \(sealed) WHERE id = \(secret.id) AND sealed = \(secret.sealed)"
-        ) == 1
-    }
 }
 
 extension EndpointSecret {

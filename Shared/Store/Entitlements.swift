@@ -79,6 +79,39 @@ extension Transaction {
     }
 }
 
+extension Store {
+    /// What the member with this address has of a plan now, asked in one statement; nil without any source.
+    package func access(
+        of email: EmailAddress,
+        to plan: Slug,
+        at site: Site.ID,
+        now: Date
+    ) async throws -> EntitlementState? {
+        try await pool.query(
+            """
+            SELECT e.status, e.access, e.access_until, e.paid_through, e.next_change_at
+            FROM members m
+            JOIN entitlements e ON e.member = m.id
+            JOIN plans p ON p.id = e.plan
+            WHERE m.site = \(site) AND m.email = \(email.normalized) AND p.slug = \(plan)
+            """
+        )
+        .values(EntitlementState.init(row:)).strongest(at: now)
+    }
+}
+
+extension EntitlementState {
+    init(row: Row) throws(PostgresError) {
+        self.init(
+            status: try row["status"],
+            hasAccess: try row["access"],
+            accessUntil: try row["access_until"],
+            paidThrough: try row["paid_through"],
+            changesAt: try row["next_change_at"]
+        )
+    }
+}
+
 extension Entitlement {
     fileprivate init(row: Row) throws(PostgresError) {
         let item: OrderItem.ID? = try row["order_item"]
@@ -89,13 +122,7 @@ extension Entitlement {
             member: try row["member"],
             plan: try row["plan"],
             source: item.map { .item($0) } ?? .grant(by: grantedBy ?? ""),
-            state: EntitlementState(
-                status: try row["status"],
-                hasAccess: try row["access"],
-                accessUntil: try row["access_until"],
-                paidThrough: try row["paid_through"],
-                changesAt: try row["next_change_at"]
-            )
+            state: try EntitlementState(row: row)
         )
     }
 }

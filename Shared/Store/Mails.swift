@@ -183,6 +183,7 @@ extension Transaction {
             JOIN sites s ON s.id = m.site
             WHERE m.id = ANY(\(messages))
               AND m.type = ANY(\(kinds))
+              AND m.letters
             ORDER BY m.position
             """
         )

@@ -101,13 +101,15 @@ extension Transaction {
         )
     }
 
-    /// Forgets what is older than PayPal itself remembers.
+    /// Forgets what is older than PayPal itself remembers, but never when a first charge was sent.
     package func deleteRequests(before time: Date, limit: Int) throws(PostgresError) -> Int {
         try run(
             """
             DELETE FROM merchant_requests
             WHERE (merchant, operation, key) IN (
-                SELECT merchant, operation, key FROM merchant_requests WHERE created_at < \(time) LIMIT \(limit)
+                SELECT merchant, operation, key FROM merchant_requests
+                WHERE created_at < \(time) AND operation <> 'subscriptions.first-charge'
+                LIMIT \(limit)
             )
             """
         )

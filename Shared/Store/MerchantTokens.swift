@@ -53,4 +53,9 @@ extension Transaction {
     package func deleteTokens(of merchant: Merchant.ID) throws(PostgresError) -> Int {
         try run("DELETE FROM merchant_tokens WHERE merchant = \(merchant)")
     }
+
+    @discardableResult
+    package func deleteExpiredTokens(at now: Date) throws(PostgresError) -> Int {
+        try run("DELETE FROM merchant_tokens WHERE expires_at <= \(now)")
+    }
 }

@@ -14,7 +14,9 @@ package enum Schema {
                 step("0006_merchants", PackageResources._006_merchants_sql),
                 step("0007_paypal_payments", PackageResources._007_paypal_payments_sql),
                 step("0008_merchant_messages", PackageResources._008_merchant_messages_sql),
-                step("0011_paypal_events", PackageResources._011_paypal_events_sql),
+                step("0009_dead_letters", PackageResources._009_dead_letters_sql),
+                step("0010_reconciliation", PackageResources._010_reconciliation_sql),
+                step("0012_paypal_events", PackageResources._012_paypal_events_sql),
             ])
         }
     }

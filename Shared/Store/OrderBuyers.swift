@@ -83,6 +83,39 @@ extension Transaction {
         try people("o.member = \(member)")
     }
 
+    /// The address and every other that its member, or the orders of its member, were ever known by. Source: rule H4.
+    package func addresses(knownWith email: EmailAddress, of site: Site.ID) throws(PostgresError) -> [EmailAddress] {
+        let found = try rows(
+            """
+            WITH members_meant AS (
+                SELECT m.id
+                FROM members m
+                WHERE m.site = \(site)
+                  AND (m.email = \(email.normalized) OR lower(m.billing_email) = \(email.normalized))
+                UNION
+                SELECT o.member
+                FROM order_buyers b
+                JOIN orders o ON o.id = b.order_id
+                WHERE b.site = \(site)
+                  AND b.email = \(email.normalized)
+                  AND o.member IS NOT NULL
+            )
+            SELECT m.email_original FROM members m WHERE m.id IN (SELECT id FROM members_meant)
+            UNION
+            SELECT m.billing_email FROM members m
+            WHERE m.id IN (SELECT id FROM members_meant) AND m.billing_email IS NOT NULL
+            UNION
+            SELECT b.email_original
+            FROM orders o
+            JOIN order_buyers b ON b.order_id = o.id
+            WHERE o.member IN (SELECT id FROM members_meant) AND b.email_original IS NOT NULL
+            """
+        )
+        .decode(EmailAddress.self)
+        var seen: Set<String> = []
+        return ([email] + found).filter { seen.insert($0.normalized).inserted }
+    }
+
     private func people(_ condition: Query) throws(PostgresError) -> [OrderPerson] {
         let found = try rows(
             """

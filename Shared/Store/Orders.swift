@@ -81,6 +81,27 @@ extension Transaction {
         try orders("WHERE id = \(id)").first
     }
 
+    /// The orders of one account that have these numbers.
+    package func orders(
+        numbered numbers: Set<String>,
+        at provider: Provider,
+        account: String,
+        mode: Mode,
+        of site: Site.ID
+    ) throws(PostgresError) -> [String: StoredOrder] {
+        guard !numbers.isEmpty else { return [:] }
+        let found = try orders(
+            """
+            WHERE site = \(site)
+              AND provider = \(provider)
+              AND account = \(account)
+              AND mode = \(mode)
+              AND number = ANY(\(numbers.sorted()))
+            """
+        )
+        return Dictionary(found.map { ($0.reference.number, $0) }, uniquingKeysWith: { first, _ in first })
+    }
+
     private func orders(_ condition: Query) throws(PostgresError) -> [StoredOrder] {
         var orders = try rows("SELECT \(raw: Self.columns) FROM orders \(condition)").values(StoredOrder.init(row:))
         try loadItems(into: &orders)

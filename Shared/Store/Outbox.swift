@@ -65,12 +65,25 @@ package struct MessageFacts: Sendable, Encodable {
         package var abandonedAt: Date
     }
 
+    /// A provider's books were compared with ours.
+    package struct Reconciliation: Sendable, Encodable {
+        package var provider: Provider
+        package var mode: Mode
+        package var rows: Int
+        package var healed: Int
+        /// Found, and too young or too uncertain to heal yet.
+        package var waiting: Int
+        package var needsPerson: Int
+        package var startedAt: Date
+    }
+
     package var member: Member?
     package var plan: Plan?
     package var entitlement: Entitlement?
     package var order: Order?
     package var payment: Payment?
     package var lead: Lead?
+    package var reconciliation: Reconciliation?
 
     package init() {}
 }
@@ -94,9 +107,10 @@ extension Transaction {
         }
         try run(
             """
-            INSERT INTO outbox (id, site, type, member, order_id, plan, body, created_at)
+            INSERT INTO outbox (id, site, type, member, order_id, plan, body, created_at, letters, relayed_at)
             VALUES (\(Message.ID.new(at: now)), \(site), \(kind), \(facts.member?.id), \(facts.order?.id),
-                \(facts.plan?.id), \(body), \(now))
+                \(facts.plan?.id), \(body), \(now), \(Self.sendsLetters),
+                CASE WHEN \(Self.tellsEndpoints) THEN NULL ELSE \(now) END)
             """
         )
     }
@@ -170,6 +184,20 @@ extension MessageFacts.Lead {
             lastName: lead.lastName,
             item: lead.item,
             abandonedAt: lead.abandonedAt
+        )
+    }
+}
+
+extension MessageFacts.Reconciliation {
+    package init(_ run: ReconciliationRun) {
+        self.init(
+            provider: run.provider,
+            mode: run.mode,
+            rows: run.counts.rows,
+            healed: run.counts.healed,
+            waiting: run.counts.waiting,
+            needsPerson: run.counts.needsPerson,
+            startedAt: run.startedAt
         )
     }
 }

@@ -42,15 +42,31 @@ extension Transaction {
             .values(PayPalOrder.init(row:)).first
     }
 
-    /// Writes down that money may move from now on; must be committed before PayPal is asked to capture.
-    package func markCapturing(_ id: String, of merchant: Merchant.ID, at now: Date) throws(PostgresError) {
+    /// The oldest order of a subscription; of a vault-first one that of its first charge.
+    package func firstOrder(of subscription: VaultSubscription.ID) throws(PostgresError) -> String? {
+        try rows(
+            """
+            SELECT id
+            FROM paypal_orders
+            WHERE subscription = \(subscription)
+            ORDER BY created_at, id
+            LIMIT 1
+            """
+        )
+        .decode(String.self).first
+    }
+
+    /// Writes down that money may move from now on; must be committed before PayPal is asked to capture. False when an
+    /// earlier mark stands there still.
+    package func markCapturing(_ id: String, of merchant: Merchant.ID, at now: Date) throws(PostgresError) -> Bool {
         try run(
             """
             UPDATE paypal_orders
-            SET capturing_since = coalesce(capturing_since, \(now)), updated_at = \(now)
+            SET capturing_since = \(now), updated_at = \(now)
             WHERE id = \(id) AND merchant = \(merchant)
+              AND capturing_since IS NULL
             """
-        )
+        ) == 1
     }
 
     /// The outcome of the capture is known, and written down in the same transaction.

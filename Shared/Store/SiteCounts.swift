@@ -49,10 +49,4 @@ extension Transaction {
     package func orderCount(of site: Site.ID) throws(PostgresError) -> Int {
         try rows("SELECT count(*) FROM orders WHERE site = \(site)").decode(Int.self).first ?? 0
     }
-
-    /// All secrets of all sites, retired ones too.
-    package func secretCount() throws(PostgresError) -> Int {
-        try rows("SELECT (SELECT count(*) FROM site_secrets) + (SELECT count(*) FROM endpoint_secrets)")
-            .decode(Int.self).first ?? 0
-    }
 }

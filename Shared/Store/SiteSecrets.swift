@@ -78,28 +78,6 @@ extension Transaction {
             """
         )
     }
-
-    /// Secrets after `id`, for sealing them anew: key rotation pages through all, retired ones too.
-    package func secrets(after id: SiteSecret.ID?, limit: Int) throws(PostgresError) -> [SiteSecret] {
-        try rows(
-            """
-            SELECT \(raw: Self.columns)
-            FROM site_secrets
-            WHERE \(id) IS NULL OR id > \(id)
-            ORDER BY id
-            LIMIT \(limit)
-            FOR UPDATE
-            """
-        )
-        .values(SiteSecret.init(row:))
-    }
-
-    /// Puts the same secret under another key. False when it was changed meanwhile.
-    package func reseal(_ secret: SiteSecret, as sealed: [UInt8]) throws(PostgresError) -> Bool {
-        try run(
-            "UPDATE site_secrets SET sealed = \(sealed) WHERE id = \(secret.id) AND sealed = \(secret.sealed)"
-        ) == 1
-    }
 }
 
 extension SiteSecret {

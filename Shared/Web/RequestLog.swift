@@ -87,7 +87,11 @@ package struct RequestLog: RouterMiddleware {
 
 /// Turns whatever a route throws into an answer with an envelope; what is not an `APIError` says nothing about itself.
 package struct ErrorEnvelopes: RouterMiddleware {
-    package init() {}
+    private let envelope: @Sendable (APIError, WebContext) -> Response
+
+    package init(envelope: @escaping @Sendable (APIError, WebContext) -> Response = { error, _ in error.response }) {
+        self.envelope = envelope
+    }
 
     package func handle(
         _ request: Request,
@@ -97,15 +101,15 @@ package struct ErrorEnvelopes: RouterMiddleware {
         do {
             return try await next(request, context)
         } catch let error as APIError {
-            return error.response
+            return envelope(error, context)
         } catch let error as HTTPError {
-            return APIError(error).response
+            return envelope(APIError(error), context)
         } catch {
             context.logger.error(
                 "request failed",
                 metadata: ["error": .string(Self.described(error))]
             )
-            return APIError.internalError.response
+            return envelope(APIError.internalError, context)
         }
     }
 

@@ -12,13 +12,20 @@ package struct WebContext: RequestContext {
     package var client: IPAddress?
     /// In the log lines of this request and in `X-Request-Id`: 16 hex digits, or what a trusted proxy calls it.
     package var requestID: String
+    private let channel: any Channel
 
     package init(source: ApplicationRequestContextSource) {
         coreContext = CoreRequestContextStorage(source: source)
+        channel = source.channel
         peer = source.channel.remoteAddress?.ipAddress.flatMap { IPAddress($0) }
         client = peer
         requestID = Self.newRequestID()
         logger[metadataKey: "hb.request.id"] = nil  // ours takes its place
+    }
+
+    /// Breaks the connection, whatever was to be answered on it.
+    package func hangUp() {
+        channel.close(promise: nil)
     }
 
     /// For the log: the client's address, or a dash.

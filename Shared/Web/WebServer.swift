@@ -11,6 +11,7 @@ package struct WebServer: Sendable {
 
     /// - Parameters:
     ///   - port: 0 takes any free one; `whenListening` tells which.
+    ///   - envelope: how a failure is written that no route has caught.
     ///   - whenListening: called once with the port, when connections are accepted.
     package init(
         _ routes: [RouteCollection<WebContext>],
@@ -21,6 +22,7 @@ package struct WebServer: Sendable {
         health: Health,
         metrics: PrometheusRegistry,
         logger: Logger,
+        envelope: @escaping @Sendable (APIError, WebContext) -> Response = { error, _ in error.response },
         whenListening: @escaping @Sendable (Int) -> Void = { _ in }
     ) {
         metrics.describe("http_requests_in_flight", "Requests whose headers have come and whose answer has not gone.")
@@ -29,7 +31,7 @@ package struct WebServer: Sendable {
         let router = Router(context: WebContext.self)
         router.add(middleware: HeadAnswers())
         router.add(middleware: RequestLog(proxies: proxies, metrics: metrics))
-        router.add(middleware: ErrorEnvelopes())
+        router.add(middleware: ErrorEnvelopes(envelope: envelope))
         for collection in [HealthRoutes(health: health, metrics: metrics).routes] + routes {
             router.addRoutes(collection)
         }

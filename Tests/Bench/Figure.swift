@@ -8,6 +8,8 @@ struct Figure: Sendable {
     var yardstick: Reading?
     /// What the run is held to, in words, and whether it held.
     var goal: (text: String, met: Bool)?
+    /// Of all processors' time during the run, the share that others took.
+    var foreign: Double?
 
     struct Reading: Sendable {
         var by: String
@@ -37,7 +39,7 @@ extension Figure {
     }
 
     static let markdownHead =
-        "| measured | ours | yardstick | ratio | CPU µs | p50 / p99 ms |\n|---|---|---|---|---|---|"
+        "| measured | ours | yardstick | ratio | CPU µs | p50 / p99 ms | other load |\n|---|---|---|---|---|---|---|"
 
     var markdown: String {
         var cells = [name, ours.amount]
@@ -45,6 +47,7 @@ extension Figure {
         cells.append(ratio?.rounded(to: 2) ?? "–")
         cells.append(ours.cpu?.rounded(to: 1) ?? "–")
         cells.append(ours.p50.map { "\($0.rounded(to: 2)) / \((ours.p99 ?? 0).rounded(to: 2))" } ?? "–")
+        cells.append(foreign.map { "\(($0 * 100).rounded(to: 0)) %" } ?? "–")
         return "| " + cells.joined(separator: " | ") + " |"
     }
 }

@@ -75,12 +75,12 @@ struct QueueBench {
         -> Figure.Reading
     {
         let envelope = try TestDirectory.make("envelope") + "/body"
-        try Data(try JobEnvelope(NoopJob()).encoded()).write(to: URL(fileURLWithPath: envelope))
-        let known = try await client.call(["SCRIPT", "EXISTS", .text(Scripts.enqueue.sha1)])
+        try Data(try JobEnvelope(NoopJob()).encoded(for: NoopJob.queue)).write(to: URL(fileURLWithPath: envelope))
+        let known = try await client.call(["SCRIPT", "EXISTS", .text(Scripts.written.enqueue.sha1)])
         precondition(known == .array([.int(1)]), "the script is loaded by the enqueues before")
         let command = """
             redis-benchmark -p \(server.port ?? 0) -c 64 -n \(count) -r 1000000000 --csv -x \
-            EVALSHA \(Scripts.enqueue.sha1) 1 'jq:{bench}:' 50000000 17179869184 __rand_int__ 0 < \(envelope)
+            EVALSHA \(Scripts.written.enqueue.sha1) 1 'jq:{bench}:' 50000000 17179869184 __rand_int__ 0 < \(envelope)
             """
         let output = try await TestKit.run("/bin/sh", ["-c", command])
         return try Self.reading(csv: output, by: "redis-benchmark -c 64")

@@ -114,7 +114,7 @@ import Testing
             (["events", "list", "--since", "yesterday"], "a moment is 2026-03-01"),
             (["events", "list", "--limit", "0"], "--limit must be between 1 and 1000"),
             (["simulate", "refund"], "Whose order?"),
-            (["dead", "replay"], "Name the jobs, or say --all."),
+            (["dead", "replay"], "Name the jobs, or say --all, --kind"),
             (
                 ["site", "create", "demo", "--name", "Demo", "--thrivecart-account", "a.thrivecart.com"],
                 "an account's name is demoshop"

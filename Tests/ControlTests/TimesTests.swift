@@ -26,6 +26,8 @@ import Testing
         #expect(Span.text(.milliseconds(340)) == "340 ms")
         #expect(Span.text(.milliseconds(2130)) == "2.1 s")
         #expect(Span.text(.seconds(190)) == "3 m 10 s")
+        #expect(Span.text(.seconds(18_200)) == "5 h 3 m")
+        #expect(Span.text(.seconds(200_000)) == "2 d 7 h")
     }
 }
 

@@ -29,6 +29,7 @@ package actor Gatehouse {
     private let directory: String
     private let environment: [String: String]
     private let fulfillmentPorts: [Int]
+    private let fulfillmentProgram: String
     private var processes: [Role: ServerProcess] = [:]
 
     /// Which process: the how-manieth of its kind.
@@ -38,18 +39,36 @@ package actor Gatehouse {
     }
 
     /// Starts durable servers, migrates, makes one site with the plan `basic` for `product-7`, and starts the processes.
-    package init(_ size: Size = Size()) async throws {
-        redis = try await RedisServer(.init(isDurable: true, more: ["--maxmemory-policy", "noeviction"]))
+    ///
+    /// - Parameters:
+    ///   - fulfillment: which program is run as it.
+    ///   - power: whether Redis' power can be cut.
+    ///   - more: settings of the processes.
+    package init(
+        _ size: Size = Size(),
+        fulfillment: String = "fulfillment",
+        power: PowerCut? = nil,
+        more: [String: String] = [:]
+    ) async throws {
+        redis = try await RedisServer(
+            .init(
+                isDurable: true,
+                more: ["--maxmemory-policy", "noeviction"],
+                environment: power?.environment ?? [:]
+            )
+        )
+        fulfillmentProgram = fulfillment
         postgres = try await PostgresServer(.init(isDurable: true))
         pool = try postgres.pool()
         http = HTTPClient(eventLoopGroupProvider: .singleton)
         ingressPorts = try (0..<size.ingress).map { _ in try freePort() }
         fulfillmentPorts = try (0..<size.fulfillment).map { _ in try freePort() }
         directory = try TestDirectory.make("gatehouse")
-        environment = [
+        let settings = [
             "DATABASE_URL": postgres.url, "REDIS_URL": redis.url, "LOG_LEVEL": "info",
             "APP_KEYS": "k1:" + Data((0..<32).map { _ in UInt8.random(in: 0...255) }).base64EncodedString(),
         ]
+        environment = settings.merging(more) { $1 }
         let word = directory + "/secret"
         try Self.secret.write(toFile: word, atomically: true, encoding: .utf8)
         try await command("migrate")
@@ -102,7 +121,7 @@ package actor Gatehouse {
         case .ingress(let number):
             launch = process("ingress", number, ["INGRESS_PORT": "\(ingressPorts[number])"])
         case .fulfillment(let number):
-            launch = process("fulfillment", number, ["FULFILLMENT_HEALTH_PORT": "\(fulfillmentPorts[number])"])
+            launch = process(fulfillmentProgram, number, ["FULFILLMENT_HEALTH_PORT": "\(fulfillmentPorts[number])"])
         }
         processes[role] = try ServerProcess(launch)
     }
@@ -134,6 +153,8 @@ package actor Gatehouse {
             throw NotReady(role: role, log: "\(error)\n\(process?.lastWords ?? "")")
         }
     }
+
+    package func pid(of role: Role) -> Int32? { processes[role]?.pid }
 
     /// `kill -9`.
     package func kill(_ role: Role) async {
@@ -185,7 +206,7 @@ package actor Gatehouse {
     }
 
     /// The built executables stand beside the running test bundle or harness.
-    static func program(_ name: String) -> String {
+    package static func program(_ name: String) -> String {
         let own = URL(fileURLWithPath: CommandLine.arguments[0])
         let beside = own.deletingLastPathComponent()
         return beside.appendingPathComponent(name).path

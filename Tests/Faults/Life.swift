@@ -1,3 +1,5 @@
+package import Seeds
+
 /// What one buyer does, from the sale on, and what must be true of that buyer in the end.
 ///
 /// It is the harness's own record. The checker compares the books with it and with nothing that the system says of itself.

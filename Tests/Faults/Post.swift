@@ -1,6 +1,7 @@
 package import AsyncHTTPClient
 import NIOCore
 import NIOHTTP1
+import Seeds
 import Synchronization
 
 /// Posts webhooks as a provider with patience: what was not accepted is sent again, some of it twice or thrice and late.
@@ -15,8 +16,18 @@ package struct Post: Sendable {
     /// How far, in positions of the queue, a webhook may be overtaken.
     package var disorder: Int
     package var seed: UInt64
+    /// How many are sent a second; nil as many as are taken.
+    package var perSecond: Double?
 
-    package init(targets: [String], connections: Int = 16, duplicated: Int = 12, disorder: Int = 200, seed: UInt64) {
+    package init(
+        targets: [String],
+        connections: Int = 16,
+        duplicated: Int = 12,
+        disorder: Int = 200,
+        seed: UInt64,
+        perSecond: Double? = nil
+    ) {
+        self.perSecond = perSecond
         self.targets = targets
         self.connections = connections
         self.duplicated = duplicated
@@ -32,37 +43,51 @@ package struct Post: Sendable {
         package var lostAnswers = 0
     }
 
+    /// One of the bodies, sent once.
+    package struct Sent: Sendable {
+        package var index: Int
+        /// Nil when no answer came.
+        package var status: UInt?
+        package var took: Duration
+    }
+
     /// Sends all of `bodies` until each is accepted at least once; throws after `patience` without any progress.
     ///
-    /// - Parameter accepted: counts along, for whoever does harm at a certain point.
+    /// - Parameters:
+    ///   - accepted: counts along, for whoever does harm at a certain point.
+    ///   - watching: hears of each post and its answer.
     package func send(
         _ bodies: [String],
         by client: HTTPClient,
         counting accepted: Counter = Counter(),
+        watching: @escaping @Sendable (Sent) -> Void = { _ in },
         patience: Duration = .seconds(60)
     ) async throws -> Record {
-        let queue = Shared(Queue(order(bodies), accepted))
+        let queue = Shared(Queue(order(bodies.count), accepted, perSecond))
         try await withThrowingTaskGroup { group in
             for number in 0..<connections {
-                group.addTask { try await work(through: queue, as: number, by: client, patience: patience) }
+                group.addTask {
+                    try await work(through: queue, of: bodies, as: number, by: client, watching, patience: patience)
+                }
             }
             try await group.waitForAll()
         }
         return queue.state.withLock { $0.record }
     }
 
-    private func order(_ bodies: [String]) -> [String] {
+    /// The bodies' numbers as they are sent.
+    private func order(_ count: Int) -> [Int] {
         var random = SeededRandom(seed: seed)
-        var places: [(place: Int, body: String)] = []
-        for (index, body) in bodies.enumerated() {
+        var places: [(place: Int, index: Int)] = []
+        for index in 0..<count {
             let copies = random.chance(duplicated) ? 3 : 1
             for _ in 0..<copies {
-                places.append((index + (disorder > 0 ? Int.random(in: 0...disorder, using: &random) : 0), body))
+                places.append((index + (disorder > 0 ? Int.random(in: 0...disorder, using: &random) : 0), index))
             }
         }
         return places.enumerated()
             .sorted { ($0.element.place, $0.offset) < ($1.element.place, $1.offset) }
-            .map(\.element.body)
+            .map(\.element.index)
     }
 
     /// A number that goes up while others look.
@@ -84,35 +109,44 @@ package struct Post: Sendable {
     }
 
     private struct Queue {
-        var waiting: [String]
+        let waiting: [Int]
         var next = 0
-        var again: [String] = []
+        var again: [Int] = []
         var record = Record()
         var lastProgress = ContinuousClock.now
         let accepted: Counter
+        let start = ContinuousClock.now
+        let perSecond: Double?
 
-        init(_ waiting: [String], _ accepted: Counter) {
+        init(_ waiting: [Int], _ accepted: Counter, _ perSecond: Double?) {
             self.waiting = waiting
             self.accepted = accepted
+            self.perSecond = perSecond
         }
 
-        mutating func take() -> String? {
-            if let body = again.popLast() { return body }
+        /// The next and when it is to be sent.
+        mutating func take() -> (index: Int, at: ContinuousClock.Instant)? {
+            if let index = again.popLast() { return (index, .now) }
             guard next < waiting.count else { return nil }
-            next += 1
-            return waiting[next - 1]
+            defer { next += 1 }
+            return (waiting[next], perSecond.map { start + .seconds(Double(next) / $0) } ?? .now)
         }
     }
 
     private func work(
         through queue: Shared,
+        of bodies: [String],
         as number: Int,
         by client: HTTPClient,
+        _ watching: @Sendable (Sent) -> Void,
         patience: Duration
     ) async throws {
         var turn = number
-        while let body = queue.state.withLock({ $0.take() }) {
-            let status = await post(body, to: targets[turn % targets.count], by: client)
+        while let (index, moment) = queue.state.withLock({ $0.take() }) {
+            if moment > .now { try await Task.sleep(until: moment, clock: .continuous) }
+            let start = ContinuousClock.now
+            let status = await post(bodies[index], to: targets[turn % targets.count], by: client)
+            watching(Sent(index: index, status: status, took: .now - start))
             turn += 1
             let pause: Duration? = queue.state.withLock { queue in
                 queue.record.sent += 1
@@ -123,7 +157,7 @@ package struct Post: Sendable {
                     return nil
                 }
                 if let status { queue.record.refused[status, default: 0] += 1 } else { queue.record.lostAnswers += 1 }
-                queue.again.append(body)
+                queue.again.append(index)
                 return .milliseconds(20)
             }
             guard let pause else { continue }

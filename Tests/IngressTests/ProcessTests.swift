@@ -49,6 +49,18 @@ import Testing
         try await RedisServer(.init(isDurable: true, more: ["--maxmemory-policy", "noeviction"]))
     }
 
+    @Test func `a port that another process has is told in one sentence, and it ends with 78`() async throws {
+        let server = try await durable()
+        let (first, port) = try await running(on: server)
+        let second = try launch(["REDIS_URL": server.url, "APP_KEYS": keys, "INGRESS_PORT": "\(port)"])
+        #expect(await second.exit() == .code(78))
+        let sentence = "ingress can't start: port \(port) of "
+        let log = log(of: second)
+        #expect(log.split(separator: "\n").filter { $0.contains(sentence) }.count == 1, "\(log)")
+        await first.stop()
+        await server.stop()
+    }
+
     @Test func `settings that can not be used are all told at once, and it ends with 78`() async throws {
         let process = try launch(["REDIS_URL": "rodis://:secret-word@x", "APP_KEYS": "", "INGRESS_PORT": "x"])
         #expect(await process.exit() == .code(78))

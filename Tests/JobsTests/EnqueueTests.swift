@@ -117,13 +117,25 @@ import Testing
 
     @Test func `a job that is too large, or without a proper name, is refused here`() async throws {
         let queue = try await TestQueue(limits: .init(jobBytes: 100))
-        await #expect(throws: JobsError.tooLarge("t.work", bytes: 215)) {
+        await #expect(throws: JobsError.tooLarge("t.work", bytes: 213)) {
             try await queue.add("a") { $0.payload = [UInt8](repeating: 1, count: 200) }
         }
         await #expect(throws: JobsError.malformed("job id")) { try await queue.add("") }
         await #expect(throws: JobsError.malformed("group of more than 255 bytes")) {
             try await queue.add("a") { $0.group = String(repeating: "g", count: 256) }
         }
+    }
+
+    @Test func `every queue that was used is on the list, until it is forgotten`() async throws {
+        let queue = try await TestQueue()
+        #expect(try await queue.jobs.queueNames() == [])
+        try await queue.add("a")
+        _ = try await queue.jobs.over(queue.redis.client).register(policies: [], schedule: [], on: "other")
+        #expect(try await queue.jobs.queueNames() == ["other", "q"])
+        try await queue.jobs.forget("q")
+        #expect(try await queue.jobs.queueNames() == ["other"])
+        try await queue.add("b")
+        #expect(try await queue.jobs.queueNames() == ["other", "q"])
     }
 
     @Test func `an enqueue leaves at most eight wake-ups`() async throws {

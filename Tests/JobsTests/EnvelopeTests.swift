@@ -1,5 +1,6 @@
 import Foundation
 import Jobs
+import QueueSimulation
 import Redis
 import TestKit
 import Testing
@@ -18,23 +19,35 @@ import Testing
 
     @Test func `they read as they were written`() throws {
         for envelope in [Self.full, JobEnvelope(kind: "k", payload: [])] {
-            #expect(try JobEnvelope(decoding: try envelope.encoded()) == envelope)
+            #expect(try JobEnvelope(decoding: try envelope.encoded(for: "q"), of: "q") == envelope)
         }
     }
 
     /// Jobs that wait were written by an older release: these bytes never change.
     @Test func `the bytes are pinned`() throws {
         let plain = JobEnvelope(kind: "t.note", payload: Array("{}".utf8))
-        #expect(try plain.encoded() == [1, 1, 0, 0, 0, 0, 0, 0, 6] + Array("t.note{}".utf8))
-        let bytes = try Self.full.encoded()
-        #expect(bytes.prefix(9) == [1, 0b11_1110, 0, 0, 0, 0, 0, 0, 15])
+        #expect(try plain.encoded(for: "q") == [0x81, 0, 0, 0, 0, 0, 6] + Array("t.note{}".utf8))
+        let bytes = try Self.full.encoded(for: "q")
+        #expect(bytes.prefix(7) == [0b1011_1110, 0, 0, 0, 0, 0, 15])
         #expect(bytes.suffix(3) == [0, 1, 255])
     }
 
+    @Test func `a kind that is named after its queue is kept short, and read whole`() async throws {
+        let envelope = JobEnvelope(kind: "mail.send", payload: [7])
+        #expect(try envelope.encoded(for: "mail") == [0x81, 0, 0, 0, 0, 0, 5] + Array(".send".utf8) + [7])
+        #expect(try JobEnvelope(decoding: envelope.encoded(for: "mail"), of: "mail").kind == "mail.send")
+        #expect(try envelope.encoded(for: "mails").prefix(7) == [0x81, 0, 0, 0, 0, 0, 9])
+        #expect(try JobEnvelope(decoding: envelope.encoded(for: "mail"), of: QueueName(stored: "mail#2")!).kind == "mail.send")
+        // The scripts read the same.
+        let queue = try await TestQueue()
+        try await queue.add("a", "q.work")
+        #expect(try await queue.lease(kinds: [KnownKind("q.work")]).leases.map(\.kind) == ["q.work"])
+    }
+
     @Test func `cut short or changed, they are refused and nothing worse`() throws {
-        let bytes = try Self.full.encoded()
+        let bytes = try Self.full.encoded(for: "q")
         for count in 0..<(bytes.count - 3) {
-            #expect(throws: JobsError.self) { try JobEnvelope(decoding: Array(bytes.prefix(count))) }
+            #expect(throws: JobsError.self) { try JobEnvelope(decoding: Array(bytes.prefix(count)), of: "q") }
         }
         var random = SplitMix(state: 7)
         for _ in 0..<2000 {
@@ -43,13 +56,13 @@ import Testing
                 changed[Int.random(in: 0..<changed.count, using: &random)] = .random(in: 0...255, using: &random)
             }
             // Because whatever it throws or reads is fine, as long as it returns.
-            _ = try? JobEnvelope(decoding: changed)
+            _ = try? JobEnvelope(decoding: changed, of: "q")
         }
     }
 
     @Test func `an envelope of a later release is parked, not broken`() async throws {
         let queue = try await TestQueue()
-        let bytes = [UInt8]([9, 1, 0, 0, 0, 0, 0, 0, 6]) + Array("t.note?!".utf8)
+        let bytes = [UInt8]([9, 0, 0, 0, 0, 0, 6]) + Array("t.note?!".utf8)
         try await queue.redis.client.call(["HSET", .text(queue.key("job")), "new", .bytes(bytes)])
         try await queue.redis.client.call(["LPUSH", .text(queue.key("r1")), "new"])
         try await queue.add("old")
@@ -76,6 +89,18 @@ import Testing
     func `what is no name is none`(text: String) {
         #expect(JobKind(text) == nil)
         #expect(QueueName(text) == nil)
+    }
+
+    @Test func `a name that Redis holds is a queue's or a shard's`() {
+        #expect(QueueName(stored: "mail")?.whole == "mail")
+        #expect(QueueName(stored: "mail#12")?.whole == "mail")
+        for text in ["", "#1", "mail#", "mail#x", "A"] { #expect(QueueName(stored: text) == nil) }
+        let dotted = ".send"
+        #expect(JobKind(dotted) == nil)
+    }
+
+    @Test func `whole milliseconds stay what they are`() {
+        for ms in 1_767_268_800_000..<1_767_268_802_000 { #expect(Date(milliseconds: ms).milliseconds == ms) }
     }
 
     @Test func `far times are brought into range`() {

@@ -147,7 +147,8 @@ import Testing
                 timeout: .seconds(7),
                 expiry: .seconds(8),
                 holdsGroup: false,
-                groupSlots: 9
+                groupSlots: 9,
+                rate: Rate(100, per: .seconds(60), burst: 7)
             ),
             JobPolicy(backoff: .table([.seconds(259_200), .seconds(604_800)], jitter: 0.05)),
         ]
@@ -156,6 +157,7 @@ import Testing
 
     @Test(arguments: [
         "", "5", "5 30000 0 0 1 1 exp", "5 30000 0 0 1 1 table 0", "x 1 1 1 1 1 exp 1 1 1 1", "1 1 1 1 1 1 new 1",
+        "5 30000 0 0 1 1 rate=0/1/1 exp 1 2 3 4",
     ])
     func `what is no policy is none`(text: String) {
         #expect(JobPolicy(text: text) == nil)

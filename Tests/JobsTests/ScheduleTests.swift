@@ -110,6 +110,33 @@ import Testing
         #expect(try await queue.jobs.fireDueEntries(on: queue.name).fired.count == 1)
     }
 
+    @Test(arguments: [(1000, 61), (3, 3)])
+    func `fires missed while nobody looked may each be a job, the latest of them`(most: Int, jobs: Int) async throws {
+        let queue = try await TestQueue()
+        let entry = Schedule(.every(.seconds(60)), Note(number: 1), name: "n", overlap: .allow, catchUp: .all(atMost: most))
+        _ = try await queue.jobs.register(policies: [], schedule: [entry], on: queue.name)
+        try await queue.pass(.seconds(61 * 60 + 5))
+        #expect(try await queue.jobs.fireDueEntries(on: queue.name).fired.count == jobs)
+        #expect(try await queue.jobs.fireDueEntries(on: queue.name).fired == [])
+        let leases = try await queue.lease(100, kinds: [KnownKind("t.note")]).leases
+        let last = TestQueue.start.milliseconds + 61 * 60_000
+        #expect(Set(leases.map(\.id)) == Set((0..<jobs).map { JobID("cron:n:\(last - $0 * 60_000)") }))
+        #expect(try await queue.jobs.schedule(of: queue.name).first?.catchUp == .all(atMost: most))
+    }
+
+    @Test func `a nightly entry catches up by its time zone`() async throws {
+        let queue = try await TestQueue()
+        let entry = Schedule.cron(
+            "0 3 * * *", WallClock.berlin, Note(number: 1), name: "n", overlap: .allow, catchUp: .all(atMost: 9)
+        )
+        _ = try await queue.jobs.register(policies: [], schedule: [entry], on: queue.name)
+        try await queue.setClock(try WallClock.date("2026-01-04 12:00"))
+        #expect(try await queue.jobs.fireDueEntries(on: queue.name).fired.count == 3)
+        let leases = try await queue.lease(100, kinds: [KnownKind("t.note")]).leases
+        let nights = try [2, 3, 4].map { try WallClock.date("2026-01-0\($0) 03:00 +01:00").milliseconds }
+        #expect(Set(leases.map(\.id)) == Set(nights.map { JobID("cron:n:\($0)") }))
+    }
+
     @Test func `registering again keeps the next fire, another timing moves it`() async throws {
         let queue = try await TestQueue()
         func register(_ schedule: Schedule) async throws -> Date? {

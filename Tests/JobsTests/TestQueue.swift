@@ -80,10 +80,10 @@ struct TestQueue: Sendable {
     /// The names of the queue's keys that hold jobs or something about jobs.
     func keysLeft() async throws -> [String] {
         let all = try await redis.client.call(["KEYS", .text("\(redis.prefix):*")]).array ?? []
-        let start = key("").utf8.count
-        let lasting: Set<String> = ["meta", "count", "pol", "cronat", "crondef", "cronjob", "cronpaused", "wake"]
-        return all.compactMap { $0.string.map { String($0.dropFirst(start)) } }.filter { !lasting.contains($0) }
-            .sorted()
+        let start = key("")
+        let lasting: Set<String> = ["meta", "count", "pol", "cronat", "crondef", "cronjob", "cronpaused", "wake", "tat"]
+        return all.compactMap(\.string).filter { $0.hasPrefix(start) }.map { String($0.dropFirst(start.utf8.count)) }
+            .filter { !lasting.contains($0) }.sorted()
     }
 
     func count(_ name: String) async throws -> Int {

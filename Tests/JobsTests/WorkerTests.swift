@@ -223,7 +223,7 @@ func withWorker<Dependencies: Sendable>(
 
     @Test func `heartbeats keep a job that runs longer than its lease`() async throws {
         let queue = try await TestQueue(clock: false)
-        try await queue.jobs.setPolicy(JobPolicy(lease: .milliseconds(1200)), of: "t.note", on: queue.name)
+        try await queue.jobs.setPolicy(JobPolicy(lease: .seconds(4)), of: "t.note", on: queue.name)
         try await queue.jobs.enqueue(Note(number: 1, act: .waitForDoor), id: "a")
         try await withWorker(worker(queue, concurrency: 1)) { _ in
             try await eventually { diary.all.count == 1 }

@@ -1,5 +1,6 @@
 import FaultKit
 import Foundation
+import Seeds
 import TestKit
 import Testing
 

@@ -120,6 +120,24 @@ import Testing
         }
     }
 
+    @Test(
+        arguments: ["cart.abandoned.minimal.form", "order.success.subscription-monthly.form", "order.refund.partial.form"]
+    )
+    func `an event that was applied stays so when it is replayed`(file: String) async throws {
+        let seller = try await Seller(plans: plans)
+        let replaced = file.hasPrefix("order.refund") ? ["order_id": "40000001"] : [:]
+        if file.hasPrefix("order.refund") { try await seller.post(sale, at: 1_790_003_600) }
+        let body = try Parcel(file: file, replace: replaced).body(in: ScenarioFile.events)
+        var delivery = seller.delivery(body, receivedAt: date(1_790_003_700))
+        try await seller.post(body, at: date(1_790_003_700))
+        delivery.source = .replay
+        let replay = delivery
+        for _ in 0..<2 {
+            try await seller.store.transaction { try $0.apply(replay, at: date(1_790_003_800)) }
+            #expect(Set(try await seller.texts("SELECT status FROM inbound_events")) == ["applied"])
+        }
+    }
+
     // MARK: Why, and who is told
 
     @Test func `H5: every change is kept with what was before`() async throws {

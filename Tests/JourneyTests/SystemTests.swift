@@ -1,6 +1,7 @@
 import FaultKit
 import Foundation
 import Postgres
+import Seeds
 import TestKit
 import Testing
 

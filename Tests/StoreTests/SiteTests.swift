@@ -64,11 +64,15 @@ import Testing
         #expect(try await store.read { try $0.currentSecrets(for: .payPal, at: later) }.isEmpty)
 
         try await store.transaction { transaction in
-            var found: [SiteSecret] = []
-            while let next = try transaction.secrets(after: found.last?.id, limit: 1).first { found.append(next) }
+            let column = try #require(SealedColumn.all.first { $0.name == "site_secrets.sealed" })
+            var found: [SealedValue] = []
+            while let next = try transaction.sealedValues(of: column, after: found.last?.id, limit: 1).first {
+                found.append(next)
+            }
             #expect(found.map(\.sealed) == [[1], [2]])
-            #expect(try transaction.reseal(found[0], as: [9]))
-            #expect(try !transaction.reseal(found[0], as: [8]))
+            #expect(try transaction.count(of: column) == 2)
+            #expect(try transaction.reseal(found[0], of: column, as: [9]))
+            #expect(try !transaction.reseal(found[0], of: column, as: [8]))
         }
         #expect(try await current(at: later) == [[2], [9]])
     }

@@ -18,6 +18,7 @@ package final class RedisServer: Sendable {
         package var password: String?
         /// More words of its command line: `["--maxmemory", "2mb"]`.
         package var more: [String] = []
+        package var environment: [String: String] = [:]
 
         package init(
             isDurable: Bool = false,
@@ -25,8 +26,10 @@ package final class RedisServer: Sendable {
             hasTLS: Bool = false,
             isMisnamed: Bool = false,
             password: String? = nil,
-            more: [String] = []
+            more: [String] = [],
+            environment: [String: String] = [:]
         ) {
+            self.environment = environment
             self.isDurable = isDurable
             self.hasPort = hasPort
             self.hasTLS = hasTLS
@@ -84,7 +87,12 @@ package final class RedisServer: Sendable {
 
     /// The same directory, socket and ports as before.
     package func start() async throws {
-        let launch = ServerProcess.Launch("redis-server", words, log: directory + "/log")
+        let launch = ServerProcess.Launch(
+            "redis-server",
+            words,
+            environment: options.environment,
+            log: directory + "/log"
+        )
         let started = try ServerProcess(launch)
         process.withLock { $0 = started }
         let client = try client()

@@ -41,6 +41,10 @@ enum Reading {
             ?? fail("a queue's name has lower case letters, digits, dots and hyphens, such as fulfillment")
     }
 
+    static func kind(_ text: String) throws -> JobKind {
+        try JobKind(text) ?? fail("a kind is a queue and a verb, such as fulfillment.apply")
+    }
+
     /// A provider's order id.
     static func order(_ text: String) throws -> String {
         let isNumber = (1...18).contains(text.utf8.count) && text.utf8.allSatisfy { (0x30...0x39).contains($0) }

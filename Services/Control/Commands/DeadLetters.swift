@@ -1,7 +1,6 @@
 import ArgumentParser
 import Foundation
 import Jobs
-import Postgres
 
 /// `gatehouse dead`: jobs that gave up and wait for a person.
 struct DeadLetters: AsyncParsableCommand {
@@ -16,10 +15,13 @@ struct DeadLetters: AsyncParsableCommand {
 struct QueueOption: ParsableArguments {
     @Option(
         name: .long,
-        help: ArgumentHelp("The queue's name (default: fulfillment).", valueName: "queue"),
+        help: ArgumentHelp("The queue's name (default: all queues).", valueName: "queue"),
         transform: Reading.queue
     )
-    var queue: QueueName = "fulfillment"
+    var queue: QueueName?
+
+    /// For sentences.
+    var named: String { queue?.text ?? "any queue" }
 }
 
 struct ListDead: OperatorCommand {
@@ -28,13 +30,14 @@ struct ListDead: OperatorCommand {
         abstract: "List dead letters, the oldest first.",
         discussion: """
             EXAMPLE
-              gatehouse dead list --queue fulfillment
+              gatehouse dead list
+              gatehouse dead list --kind fulfillment.apply --error timed --since 2h
             """
     )
 
     static let needs: Set<Need> = [.redis]
 
-    @OptionGroup var queue: QueueOption
+    @OptionGroup var filter: DeadFilter
 
     @Option(name: .long, help: "How many to show, 1 to 1000.")
     var limit = 50
@@ -46,33 +49,47 @@ struct ListDead: OperatorCommand {
     }
 
     struct Reply: Answer {
-        var queue: String
         var dead: [DeadEntry]
+        /// Whether there are more than are shown.
+        var more: Bool
+        /// For the sentence where there are none.
+        private var place: String
+
+        private enum CodingKeys: String, CodingKey { case dead, more }
+
+        init(_ dead: [DeadEntry], more: Bool, place: String) {
+            self.dead = dead
+            self.more = more
+            self.place = place
+        }
 
         func show(on page: inout Page) {
-            var table = Table("id", "since", "kind", .number("attempts"), "why")
+            var table = Table("id", "queue", "since", "kind", .number("attempts"), "why")
             for letter in dead {
                 table.row(
                     Table.Cell(letter.id),
+                    Table.Cell(letter.queue),
                     Table.Cell(Moment.text(letter.since)),
                     Table.Cell(letter.kind),
                     Table.Cell("\(letter.attempts)"),
                     Table.Cell(letter.why, .bad)
                 )
             }
-            page.table(table, otherwise: "No dead letters in \(queue).")
+            page.table(table, otherwise: "No dead letters in \(place).")
+            if more { page.line("There are more: --limit, or narrow it down with --kind, --error, --since.", .faint) }
         }
     }
 
     func answer(at desk: Desk) async throws -> Reply {
-        let letters = try await desk.queues.dead(on: queue.queue, count: limit).letters
-        return Reply(queue: queue.queue.text, dead: letters.map { DeadEntry($0) })
+        let found = try await filter.letters(in: desk.queues, limit: limit + 1)
+        return Reply(Array(found.prefix(limit)), more: found.count > limit, place: filter.queue.named)
     }
 }
 
 /// A dead letter in lists and documents.
 struct DeadEntry: Encodable, Sendable {
     var id: String
+    var queue: String
     var kind: String
     var since: Date
     var attempts: Int
@@ -80,8 +97,9 @@ struct DeadEntry: Encodable, Sendable {
     var reason: String
     var lastError: String?
 
-    init(_ letter: DeadLetter) {
+    init(_ letter: DeadLetter, of queue: QueueName) {
         id = letter.id.text
+        self.queue = queue.text
         kind = letter.kind.text
         since = letter.since
         attempts = letter.attempt
@@ -90,7 +108,71 @@ struct DeadEntry: Encodable, Sendable {
         lastError = letter.lastError.isEmpty ? nil : letter.lastError
     }
 
+    init(_ job: JobRecord, of queue: QueueName) {
+        id = job.id.text
+        self.queue = queue.text
+        kind = job.envelope.kind.text
+        since = job.at ?? .distantPast
+        attempts = job.attempt
+        crashes = job.crashes
+        reason = job.reason
+        lastError = job.lastError.isEmpty ? nil : job.lastError
+    }
+
     var why: String { reason + (lastError.map { ": \($0)" } ?? "") }
+}
+
+/// Dead letters by queue, kind, error and time.
+struct DeadFilter: ParsableArguments {
+    @OptionGroup var queue: QueueOption
+
+    @Option(name: .long, help: "Only jobs of this kind, such as fulfillment.apply.", transform: Reading.kind)
+    var kind: JobKind?
+
+    @Option(name: .long, help: ArgumentHelp("Only where the error contains this text.", valueName: "text"))
+    var error: String?
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp("Only those dead since this moment or age, or later.", valueName: "time"),
+        transform: Reading.moment
+    )
+    var since: Date?
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp("Only those dead before this moment or age.", valueName: "time"),
+        transform: Reading.moment
+    )
+    var until: Date?
+
+    var isNarrow: Bool { kind != nil || error != nil || since != nil || until != nil }
+
+    /// At most `limit` of those that fit, queue by queue, the oldest first.
+    func letters(in queues: JobQueue, limit: Int = .max) async throws -> [DeadEntry] {
+        var found: [DeadEntry] = []
+        for name in try await queues.names(queue.queue) {
+            var from = 0
+            while found.count < limit {
+                let page = try await queues.dead(
+                    on: name,
+                    kind: kind,
+                    since: since ?? Date(timeIntervalSince1970: 0),
+                    from: from,
+                    count: 500
+                )
+                found += page.letters.map { DeadEntry($0, of: name) }.filter(fits)
+                from += page.looked
+                if page.looked < 500 { break }
+            }
+        }
+        return Array(found.prefix(limit))
+    }
+
+    private func fits(_ letter: DeadEntry) -> Bool {
+        if let until, letter.since >= until { return false }
+        return error.map { letter.why.localizedCaseInsensitiveContains($0) } ?? true
+    }
 }
 
 struct ShowDead: OperatorCommand {
@@ -102,7 +184,7 @@ struct ShowDead: OperatorCommand {
             the job is not dead.
 
             EXAMPLE
-              gatehouse dead show 01K0example0000000000 --queue fulfillment
+              gatehouse dead show 01K0example0000000000
             """
     )
 
@@ -115,168 +197,22 @@ struct ShowDead: OperatorCommand {
     @OptionGroup var output: OutputOptions
 
     struct Reply: Answer {
-        var queue: String
-        var job: Entry?
-
-        struct Entry: Encodable {
-            var id: String
-            var kind: String
-            var deadSince: Date?
-            var enqueuedAt: Date?
-            var firstFailedAt: Date?
-            var attempts: Int
-            var crashes: Int
-            var reason: String
-            var lastError: String
-            var payloadBytes: Int
-        }
+        var job: JobEntry?
 
         var exitStatus: ExitStatus { job == nil ? .no : .ok }
 
         func show(on page: inout Page) {
-            guard let job else { return page.line("No dead letter in \(queue) has this id.") }
-            page.fields([
-                "Kind": Table.Cell(job.kind),
-                "Why": Table.Cell(job.reason, .bad),
-                "Last error": Table.Cell(job.lastError.isEmpty ? nil : job.lastError),
-                "Attempts": Table.Cell("\(job.attempts), \(job.crashes) crashes"),
-                "Enqueued": Table.Cell(job.enqueuedAt.map(Moment.text)),
-                "First failed": Table.Cell(job.firstFailedAt.map(Moment.text)),
-                "Dead since": Table.Cell(job.deadSince.map(Moment.text)),
-                "Payload": Table.Cell("\(job.payloadBytes) bytes"),
-            ])
+            guard let job else { return page.line("No dead letter has this id.") }
+            job.show(on: &page)
             page.line()
-            page.line("gatehouse dead replay \(job.id) --queue \(queue)", .faint)
+            page.line("gatehouse dead replay \(job.id)", .faint)
         }
     }
 
     func answer(at desk: Desk) async throws -> Reply {
-        let name = queue.queue
-        guard let job = try await desk.queues.show(JobID(id), on: name), job.place == .dead else {
-            return Reply(queue: name.text)
+        guard let (queue, job) = try await desk.queues.find(JobID(id), on: queue.queue), job.place == .dead else {
+            return Reply()
         }
-        return Reply(
-            queue: name.text,
-            job: Reply.Entry(
-                id: job.id.text,
-                kind: job.envelope.kind.text,
-                deadSince: job.at,
-                enqueuedAt: job.envelope.enqueuedAt,
-                firstFailedAt: job.firstFailedAt,
-                attempts: job.attempt,
-                crashes: job.crashes,
-                reason: job.reason,
-                lastError: job.lastError,
-                payloadBytes: job.envelope.payload.count
-            )
-        )
-    }
-}
-
-struct ReplayDead: OperatorCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "replay",
-        abstract: "Run dead letters again.",
-        discussion: """
-            Attempts and errors are forgotten. Exit status 3 when none of them was dead.
-
-            EXAMPLE
-              gatehouse dead replay 01K0example0000000000 --queue fulfillment
-              gatehouse dead replay --all --queue fulfillment
-            """
-    )
-
-    static let needs: Set<Need> = [.redis]
-
-    @OptionGroup var which: WhichDead
-    @OptionGroup var queue: QueueOption
-    @OptionGroup var output: OutputOptions
-
-    struct Reply: Answer {
-        var queue: String
-        var replayed: [String]
-        var missing: [String]
-        /// Jobs whose place another job has taken meanwhile.
-        var superseded: [String]
-
-        var exitStatus: ExitStatus { replayed.isEmpty ? .no : .ok }
-
-        func show(on page: inout Page) {
-            for id in replayed { page.line("replayed  \(id)", .good) }
-            for id in missing { page.line("not dead  \(id)", .warning) }
-            for id in superseded { page.line("superseded by a newer job  \(id)", .warning) }
-            if replayed.isEmpty && missing.isEmpty && superseded.isEmpty { page.line("No dead letters in \(queue).") }
-        }
-    }
-
-    func answer(at desk: Desk) async throws -> Reply {
-        let (queues, name) = (try desk.queues, queue.queue)
-        var reply = Reply(queue: name.text, replayed: [], missing: [], superseded: [])
-        let ids = try await which.ids(in: queues, on: name)
-        for (id, result) in zip(ids, try await queues.replay(ids, on: name)) {
-            switch result {
-            case .replayed: reply.replayed.append(id.text)
-            case .missing: reply.missing.append(id.text)
-            case .superseded: reply.superseded.append(id.text)
-            }
-        }
-        return reply
-    }
-}
-
-struct DiscardDead: OperatorCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "discard",
-        abstract: "Delete dead letters for good.",
-        discussion: """
-            What they were to do is not done. Exit status 3 when none of them was dead.
-
-            EXAMPLE
-              gatehouse dead discard 01K0example0000000000 --queue fulfillment
-            """
-    )
-
-    static let needs: Set<Need> = [.redis]
-
-    @OptionGroup var which: WhichDead
-    @OptionGroup var queue: QueueOption
-    @OptionGroup var output: OutputOptions
-
-    struct Reply: Answer {
-        var queue: String
-        var discarded: Int
-
-        var exitStatus: ExitStatus { discarded == 0 ? .no : .ok }
-
-        func show(on page: inout Page) { page.line("\(discarded) discarded") }
-    }
-
-    func answer(at desk: Desk) async throws -> Reply {
-        let (queues, name) = (try desk.queues, queue.queue)
-        let ids = try await which.ids(in: queues, on: name)
-        return Reply(queue: name.text, discarded: try await queues.discard(ids, on: name))
-    }
-}
-
-/// Which dead letters are meant.
-struct WhichDead: ParsableArguments {
-    @Argument(help: "The jobs' ids.")
-    var ids: [String] = []
-
-    @Flag(name: .long, help: "All of the queue.")
-    var all = false
-
-    func validate() throws {
-        guard ids.isEmpty == all else { throw ValidationError("Name the jobs, or say --all.") }
-    }
-
-    func ids(in queues: JobQueue, on name: QueueName) async throws -> [JobID] {
-        guard all else { return ids.map { JobID($0) } }
-        var found: [JobID] = []
-        while true {
-            let page = try await queues.dead(on: name, from: found.count, count: 500)
-            found += page.letters.map(\.id)
-            if page.looked < 500 { return found }
-        }
+        return Reply(job: JobEntry(job, of: queue))
     }
 }

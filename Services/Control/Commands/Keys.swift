@@ -43,20 +43,19 @@ struct RotateKeys: OperatorCommand {
 
     func answer(at desk: Desk) async throws -> Reply {
         let (store, sealer) = (try desk.store, try desk.sealer)
-        let total = try await store.read { try $0.secretCount() }
+        let total = try await store.read { transaction in
+            try SealedColumn.all.reduce(0) { try $0 + transaction.count(of: $1) }
+        }
         let progress = ProgressLine("sealing")
         var rotation = Rotation()
-        repeat {
-            progress.show(rotation.seen, of: total)
-            let before = rotation
-            rotation = try await store.transaction { try before.next(in: $0, sealer) }
-        } while !rotation.isOver
-        rotation.isOver = false
-        repeat {
-            progress.show(rotation.seen, of: total)
-            let before = rotation
-            rotation = try await store.transaction { try before.nextEndpoints(in: $0, sealer) }
-        } while !rotation.isOver
+        for column in SealedColumn.all {
+            rotation.last = nil
+            repeat {
+                progress.show(rotation.seen, of: total)
+                let before = rotation
+                rotation = try await store.transaction { try before.next(of: column, in: $0, sealer) }
+            } while rotation.last != nil
+        }
         progress.finish()
         guard rotation.unopened == 0 else {
             throw CommandProblem.failure(
@@ -72,57 +71,30 @@ struct RotateKeys: OperatorCommand {
 
 /// How far the sealing anew has come.
 private struct Rotation: Sendable {
-    var last: SiteSecret.ID?
-    var lastOfEndpoints: EndpointSecret.ID?
+    /// The last of the column that was looked at; nil before the first and behind the last.
+    var last: SealedValue.ID?
     var resealed = 0
     var current = 0
     /// Sealed with a key we don't have.
     var unopened = 0
-    var isOver = false
 
     var seen: Int { resealed + current + unopened }
 
-    /// A page of the sites' secrets further, in the transaction that seals it.
-    func next(in transaction: Transaction, _ sealer: Sealer) throws -> Rotation {
+    /// A page of the column further, in the transaction that seals it.
+    func next(of column: SealedColumn, in transaction: Transaction, _ sealer: Sealer) throws -> Rotation {
         var next = self
-        let secrets = try transaction.secrets(after: last, limit: 100)
-        for secret in secrets {
-            try next.turn(secret.sealed, at: SiteSecret.place(of: secret.id), sealer) {
-                _ = try transaction.reseal(secret, as: $0)
+        let values = try transaction.sealedValues(of: column, after: last, limit: 100, locking: true)
+        for value in values {
+            if sealer.isSealedWithCurrentKey(value.sealed) {
+                next.current += 1
+            } else if let plain = try? sealer.open(value.sealed, for: value.place) {  // Because else it is counted.
+                _ = try transaction.reseal(value, of: column, as: try sealer.seal(plain, for: value.place))
+                next.resealed += 1
+            } else {
+                next.unopened += 1
             }
         }
-        next.last = secrets.last?.id ?? last
-        next.isOver = secrets.isEmpty
+        next.last = values.last?.id
         return next
-    }
-
-    /// The same for the endpoints' secrets.
-    func nextEndpoints(in transaction: Transaction, _ sealer: Sealer) throws -> Rotation {
-        var next = self
-        let secrets = try transaction.endpointSecrets(after: lastOfEndpoints, limit: 100)
-        for secret in secrets {
-            try next.turn(secret.sealed, at: EndpointSecret.place(of: secret.id), sealer) {
-                _ = try transaction.reseal(secret, as: $0)
-            }
-        }
-        next.lastOfEndpoints = secrets.last?.id ?? lastOfEndpoints
-        next.isOver = secrets.isEmpty
-        return next
-    }
-
-    private mutating func turn(
-        _ sealed: [UInt8],
-        at place: String,
-        _ sealer: Sealer,
-        write: ([UInt8]) throws -> Void
-    ) throws {
-        if sealer.isSealedWithCurrentKey(sealed) {
-            current += 1
-        } else if let plain = try? sealer.open(sealed, for: place) {  // Because it is counted if it can't be.
-            try write(try sealer.seal(plain, for: place))
-            resealed += 1
-        } else {
-            unopened += 1
-        }
     }
 }

@@ -1,116 +1,133 @@
 import ArgumentParser
 import Foundation
 import Jobs
-import Logging
-import Redis
 
-/// `gatehouse queues`: how much waits where.
+/// `gatehouse queues`: how much waits where, how fast it goes, and who works on it.
 struct Queues: OperatorCommand {
     static let configuration = CommandConfiguration(
-        abstract: "How many jobs wait, run and are dead in each queue.",
+        abstract: "How many jobs wait, run and are dead in each queue, and how fast they go.",
         discussion: """
+            Rates are measured while it looks: for a second, or as long as --over says; 0s looks once and tells none. \
+            lag is how late the next delayed job is; oldest counts from when a job was enqueued.
+
             EXAMPLE
               gatehouse queues
+              gatehouse queues --over 10s --json
             """
     )
 
     static let needs: Set<Need> = [.redis]
 
+    @Option(
+        name: .long,
+        help: ArgumentHelp("How long to measure rates (default: 1s).", valueName: "time"),
+        transform: Reading.span
+    )
+    var over: Duration = .seconds(1)
+
     @OptionGroup var output: OutputOptions
 
     struct Reply: Answer {
-        var queues: [Entry]
-
-        struct Entry: Encodable {
-            var queue: String
-            var ready: Int
-            var due: Int
-            var running: Int
-            var dead: Int
-            /// Of kinds that no worker knows.
-            var parked: Int
-            var paused: Bool
-            /// How long the job at the front has waited, in seconds; absent where none waits.
-            var oldestSeconds: Int?
-        }
+        var queues: [QueueEntry]
 
         func show(on page: inout Page) {
-            var table = Table(
-                "queue",
-                .number("ready"),
-                .number("due"),
-                .number("running"),
-                .number("dead"),
-                .number("parked"),
-                .number("oldest"),
-                "state"
-            )
-            for queue in queues {
-                table.row(
-                    Table.Cell(queue.queue),
-                    Table.Cell("\(queue.ready)"),
-                    Table.Cell("\(queue.due)"),
-                    Table.Cell("\(queue.running)"),
-                    Table.Cell("\(queue.dead)", queue.dead > 0 ? .bad : .plain),
-                    Table.Cell("\(queue.parked)", queue.parked > 0 ? .warning : .plain),
-                    Table.Cell(queue.oldestSeconds.map { Span.text(.seconds($0)) }),
-                    queue.paused ? Table.Cell("paused", .warning) : Table.Cell("open", .good)
-                )
-            }
-            page.table(table, otherwise: "No queue yet: nothing was ever enqueued.")
+            page.table(Table(queues), otherwise: "No queue yet: nothing was ever enqueued.")
         }
     }
 
     func answer(at desk: Desk) async throws -> Reply {
         let queues = try desk.queues
-        var entries: [Reply.Entry] = []
-        for name in try await queues.names() {
-            let stats = try await queues.stats(of: name)
-            entries.append(
-                Reply.Entry(
-                    queue: name.text,
-                    ready: stats.ready.values.reduce(0, +) + stats.waitingForGroup,
-                    due: stats.due,
-                    running: stats.running,
-                    dead: stats.dead,
-                    parked: stats.parked.values.reduce(0, +),
-                    paused: stats.isPaused,
-                    oldestSeconds: stats.oldestReady.map { max(0, Int(stats.now.timeIntervalSince($0))) }
-                )
-            )
-        }
-        return Reply(queues: entries)
+        let first = try await QueueSnapshot.take(queues)
+        guard over > .zero, !first.stats.isEmpty else { return Reply(queues: first.entries()) }
+        try await Task.sleep(for: over)
+        return Reply(queues: try await QueueSnapshot.take(queues).entries(since: first))
     }
 }
 
-extension Desk {
-    var queues: JobQueue {
-        get throws { JobQueue(redis: try redis, logger: .mute) }
+// MARK: One queue
+
+/// `gatehouse queue`: what is done to one queue.
+struct QueueControl: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "queue",
+        abstract: "Pause, resume and tune one queue.",
+        subcommands: [SwitchQueue<Pausing>.self, SwitchQueue<Resuming>.self]
+    )
+}
+
+/// One of two ways of a switch: for queues and for recurring work.
+protocol Switching: Sendable {
+    static var name: String { get }
+    static var pauses: Bool { get }
+}
+
+enum Pausing: Switching {
+    static let name = "pause"
+    static let pauses = true
+}
+
+enum Resuming: Switching {
+    static let name = "resume"
+    static let pauses = false
+}
+
+struct SwitchQueue<Way: Switching>: OperatorCommand {
+    static var configuration: CommandConfiguration {
+        CommandConfiguration(
+            commandName: Way.name,
+            abstract: Way.pauses
+                ? "Start no more jobs of a queue until it is resumed." : "Start jobs of a paused queue again.",
+            discussion: """
+                \(Way.pauses
+                    ? "What runs goes on to its end, and what is enqueued waits."
+                    : "What waited is run, the oldest first.") Harmless to repeat.
+
+                EXAMPLE
+                  gatehouse queue \(Way.name) fulfillment
+                """
+        )
+    }
+
+    static var needs: Set<Need> { [.redis] }
+
+    @Argument(help: "The queue's name.", transform: Reading.queue)
+    var queue: QueueName
+
+    @OptionGroup var output: OutputOptions
+
+    func answer(at desk: Desk) async throws -> QueueSwitched {
+        let queues = try desk.queues
+        try await queues.mustKnow(queue)
+        let changed = try await Way.pauses ? queues.pause(queue) : queues.resume(queue)
+        let stats = try await queues.stats(of: queue)
+        return QueueSwitched(queue: queue.text, paused: stats.isPaused, changed: changed, running: stats.running)
+    }
+}
+
+/// A queue, as it stands after a change.
+struct QueueSwitched: Answer {
+    var queue: String
+    var paused: Bool
+    /// False where it stood like that before.
+    var changed: Bool
+    /// Jobs that are still running.
+    var running: Int
+
+    func show(on page: inout Page) {
+        let again = changed ? "" : " already"
+        page.line("\(queue) is \(paused ? "paused" : "open")\(again)", paused ? .warning : .good)
+        if paused, running > 0 { page.line("\(running) jobs still run to their end.") }
     }
 }
 
 extension JobQueue {
-    /// Every queue that a job was ever put in, or a worker ran, by name.
-    ///
-    /// Walks all keys of Redis; a queue has a handful, and one for each job that is to be there once.
-    func names() async throws -> [QueueName] {
-        let head = "\(prefix):{"
-        var names: Set<String> = []
-        var cursor = "0"
-        repeat {
-            // The counters are made by the first job, the meta by the first worker.
-            let answer = try await redis.call(["SCAN", .text(cursor), "MATCH", .text("\(head)*}:[cm]*"), "COUNT", 5000])
-            guard let parts = answer.array, parts.count == 2, let next = parts[0].string, let keys = parts[1].array
-            else {
-                throw CommandProblem.failure("Redis answered SCAN with something else")
-            }
-            for key in keys.compactMap(\.string) {
-                for tail in ["}:count", "}:meta"] where key.hasSuffix(tail) {
-                    names.insert(String(key.dropFirst(head.count).dropLast(tail.count)))
-                }
-            }
-            cursor = next
-        } while cursor != "0"
-        return names.sorted().compactMap { QueueName($0) }
+    /// A mistyped name must not pause a queue that nobody has.
+    func mustKnow(_ queue: QueueName) async throws {
+        let names = try await names()
+        guard !names.contains(queue) else { return }
+        throw CommandProblem.failure(
+            "there is no queue \(queue)",
+            fix: names.isEmpty ? "start a worker first" : "one of: \(names.map(\.text).joined(separator: ", "))"
+        )
     }
 }

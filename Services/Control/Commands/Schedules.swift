@@ -7,7 +7,9 @@ struct Schedules: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "schedule",
         abstract: "What happens because of the time.",
-        subcommands: [ListSchedule.self, PauseSchedule.self, ResumeSchedule.self]
+        subcommands: [
+            ListSchedule.self, SwitchEntry<Pausing>.self, SwitchEntry<Resuming>.self, RunEntry.self,
+        ]
     )
 }
 
@@ -26,25 +28,18 @@ struct ListSchedule: OperatorCommand {
     @OptionGroup var output: OutputOptions
 
     struct Reply: Answer {
-        var schedule: [Entry]
-
-        struct Entry: Encodable {
-            var name: String
-            var queue: String
-            var kind: String?
-            var next: Date
-            var paused: Bool
-        }
+        var schedule: [RecurringEntry]
 
         func show(on page: inout Page) {
-            var table = Table("name", "queue", "kind", "next", "state")
+            var table = Table("name", "queue", "kind", "when", "next", "state")
             for entry in schedule {
                 table.row(
                     Table.Cell(entry.name),
                     Table.Cell(entry.queue),
                     Table.Cell(entry.kind),
+                    Table.Cell(entry.when),
                     Table.Cell(Moment.text(entry.next)),
-                    entry.paused ? Table.Cell("paused", .warning) : Table.Cell("on", .good)
+                    entry.state
                 )
             }
             page.table(table, otherwise: "Nothing recurs yet: no worker has said what it runs.")
@@ -52,64 +47,80 @@ struct ListSchedule: OperatorCommand {
     }
 
     func answer(at desk: Desk) async throws -> Reply {
-        let queues = try desk.queues
-        var entries: [Reply.Entry] = []
-        for queue in try await queues.names() {
-            for entry in try await queues.schedule(of: queue) {
-                entries.append(
-                    Reply.Entry(
-                        name: entry.name,
-                        queue: queue.text,
-                        kind: entry.kind?.text,
-                        next: entry.nextFire,
-                        paused: entry.isPaused
-                    )
-                )
-            }
-        }
+        let entries = try await desk.queues.recurring(on: nil)
         return Reply(schedule: entries.sorted { ($0.next, $0.name) < ($1.next, $1.name) })
     }
 }
 
-struct PauseSchedule: OperatorCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "pause",
-        abstract: "Let recurring work pass until it is resumed.",
-        discussion: """
-            EXAMPLE
-              gatehouse schedule pause fulfillment.sweep --queue fulfillment
-            """
-    )
+/// A recurring entry in lists and documents.
+struct RecurringEntry: Encodable, Sendable {
+    var name: String
+    var queue: String
+    var kind: String?
+    /// A cron expression with its time zone, or `every 60 s`.
+    var when: String?
+    var next: Date
+    var paused: Bool
+    /// It should have fired over a minute ago: no worker looks.
+    var overdue: Bool
 
-    static let needs: Set<Need> = [.redis]
+    init(_ entry: ScheduleEntry, of queue: QueueName, at now: Date) {
+        name = entry.name
+        self.queue = queue.text
+        kind = entry.kind?.text
+        when =
+            switch entry.timing {
+            case .every(let interval): "every \(Span.text(interval))"
+            case .cron(let expression, let zone): "\(expression) \(zone.identifier)"
+            case nil: nil
+            }
+        next = entry.nextFire
+        paused = entry.isPaused
+        overdue = now.timeIntervalSince(entry.nextFire) > 60
+    }
 
-    @OptionGroup var entry: EntryArgument
-    @OptionGroup var output: OutputOptions
-
-    func answer(at desk: Desk) async throws -> ScheduleChange {
-        _ = try await desk.queues.pauseEntry(entry.name, on: entry.queue.queue)
-        return try await entry.change(at: desk)
+    var state: Table.Cell {
+        if paused { return Table.Cell("paused", .warning) }
+        return overdue ? Table.Cell("overdue", .bad) : Table.Cell("on", .good)
     }
 }
 
-struct ResumeSchedule: OperatorCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "resume",
-        abstract: "Let paused recurring work go on.",
-        discussion: """
-            EXAMPLE
-              gatehouse schedule resume fulfillment.sweep --queue fulfillment
-            """
-    )
+extension JobQueue {
+    /// The entries of one queue or of all; late by the queue's clock.
+    func recurring(on wanted: QueueName?) async throws -> [RecurringEntry] {
+        var entries: [RecurringEntry] = []
+        for queue in try await names(wanted) {
+            let now = try await stats(of: queue).now
+            entries += try await schedule(of: queue).map { RecurringEntry($0, of: queue, at: now) }
+        }
+        return entries
+    }
+}
 
-    static let needs: Set<Need> = [.redis]
+// MARK: One entry
+
+struct SwitchEntry<Way: Switching>: OperatorCommand {
+    static var configuration: CommandConfiguration {
+        CommandConfiguration(
+            commandName: Way.name,
+            abstract: Way.pauses ? "Let recurring work pass until it is resumed." : "Let paused recurring work go on.",
+            discussion: """
+                EXAMPLE
+                  gatehouse schedule \(Way.name) fulfillment.end-lapsed
+                """
+        )
+    }
+
+    static var needs: Set<Need> { [.redis] }
 
     @OptionGroup var entry: EntryArgument
     @OptionGroup var output: OutputOptions
 
     func answer(at desk: Desk) async throws -> ScheduleChange {
-        _ = try await desk.queues.resumeEntry(entry.name, on: entry.queue.queue)
-        return try await entry.change(at: desk)
+        let queues = try desk.queues
+        let queue = try await entry.queue(in: queues)
+        _ = try await Way.pauses ? queues.pauseEntry(entry.name, on: queue) : queues.resumeEntry(entry.name, on: queue)
+        return ScheduleChange(name: entry.name, queue: queue.text, paused: Way.pauses)
     }
 }
 
@@ -122,6 +133,51 @@ struct ScheduleChange: Answer {
     func show(on page: inout Page) { page.line("\(name) is \(paused ? "paused" : "on")", paused ? .warning : .good) }
 }
 
+struct RunEntry: OperatorCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run",
+        abstract: "Fire recurring work now, besides its usual times.",
+        discussion: """
+            The next look of a worker fires it, within a second; a paused entry has to be resumed first. Exit status 69 \
+            when no worker of its queue is connected.
+
+            EXAMPLE
+              gatehouse schedule run fulfillment.end-lapsed
+            """
+    )
+
+    static let needs: Set<Need> = [.redis]
+
+    @OptionGroup var entry: EntryArgument
+    @OptionGroup var output: OutputOptions
+
+    struct Reply: Answer {
+        var name: String
+        var queue: String
+
+        func show(on page: inout Page) { page.line("\(name) fires at a worker's next look", .good) }
+    }
+
+    func answer(at desk: Desk) async throws -> Reply {
+        let queues = try desk.queues
+        let queue = try await entry.queue(in: queues)
+        if try await queues.schedule(of: queue).contains(where: { $0.name == entry.name && $0.isPaused }) {
+            throw CommandProblem.failure(
+                "\(entry.name) is paused and would only pass",
+                fix: "gatehouse schedule resume \(entry.name)"
+            )
+        }
+        try await queues.fireEntryNow(entry.name, on: queue)
+        if let workers = try await queues.workers(), workers[queue] ?? 0 == 0 {
+            throw CommandProblem.unavailable(
+                "\(entry.name) is due now, but no worker of \(queue) is connected",
+                fix: "start the process that runs \(queue)"
+            )
+        }
+        return Reply(name: entry.name, queue: queue.text)
+    }
+}
+
 /// Which recurring entry is meant.
 struct EntryArgument: ParsableArguments {
     @Argument(help: "The entry's name.")
@@ -129,15 +185,21 @@ struct EntryArgument: ParsableArguments {
 
     @OptionGroup var queue: QueueOption
 
-    func change(at desk: Desk) async throws -> ScheduleChange {
-        let entries = try await desk.queues.schedule(of: queue.queue)
-        guard let entry = entries.first(where: { $0.name == name }) else {
-            throw CommandProblem.failure(
-                "the queue \(queue.queue) has no entry \(name)",
-                fix: entries.isEmpty
-                    ? "gatehouse schedule list" : "one of: \(entries.map(\.name).joined(separator: ", "))"
+    /// The queue that has it, or what to do.
+    func queue(in queues: JobQueue) async throws -> QueueName {
+        let entries = try await queues.recurring(on: queue.queue)
+        let matching = entries.filter { $0.name == name }
+        if matching.count == 1, let queue = QueueName(matching[0].queue) { return queue }
+        if matching.count > 1 {
+            throw CommandProblem.usage(
+                "several queues have an entry \(name)",
+                fix: "--queue with one of: \(matching.map(\.queue).joined(separator: ", "))"
             )
         }
-        return ScheduleChange(name: name, queue: queue.queue.text, paused: entry.isPaused)
+        throw CommandProblem.failure(
+            queue.queue.map { "the queue \($0) has no entry \(name)" } ?? "there is no entry \(name)",
+            fix: entries.isEmpty
+                ? "gatehouse schedule list" : "one of: \(entries.map(\.name).sorted().joined(separator: ", "))"
+        )
     }
 }

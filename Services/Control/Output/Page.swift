@@ -15,6 +15,9 @@ struct Page {
         text += style.paint(PlainText.shown(line), tone) + "\n"
     }
 
+    /// One line that is made already: harmless and painted.
+    mutating func raw(_ line: String) { text += line + "\n" }
+
     /// Text with line ends of its own.
     mutating func paragraph(_ text: String, _ tone: Tone = .plain) {
         for line in text.split(separator: "\n", omittingEmptySubsequences: false) { self.line(String(line), tone) }

@@ -59,4 +59,19 @@ enum PlainText {
         let blanks = String(repeating: " ", count: max(0, columns - width(text)))
         return flushRight ? blanks + text : text + blanks
     }
+
+    /// The text in lines of at most that many columns, broken at blanks; nil is one line. Longer words stay whole.
+    static func wrapped(_ text: String, to columns: Int?) -> [String] {
+        guard let columns, width(text) > columns else { return [text] }
+        var lines: [String] = []
+        var line = ""
+        for word in text.split(separator: " ") {
+            if !line.isEmpty, width(line) + 1 + width(String(word)) > columns {
+                lines.append(line)
+                line = ""
+            }
+            line += (line.isEmpty ? "" : " ") + word
+        }
+        return lines + [line]
+    }
 }

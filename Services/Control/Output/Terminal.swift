@@ -11,6 +11,7 @@ struct Terminal: Sendable {
 
     static let output = Terminal(descriptor: STDOUT_FILENO)
     static let errors = Terminal(descriptor: STDERR_FILENO)
+    static let input = Terminal(descriptor: STDIN_FILENO)
 
     /// Colours only on a terminal that has them, and never when `NO_COLOR` holds anything. Source: no-color.org.
     init(descriptor: Int32, environment: [String: String] = ProcessInfo.processInfo.environment) {
@@ -25,6 +26,16 @@ struct Terminal: Sendable {
         var size = winsize()
         if ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 { return Int(size.ws_col) }
         return environment["COLUMNS"].flatMap { Int($0) } ?? 80
+    }
+
+    /// Whether it knows escape sequences beyond colours.
+    var canMoveItsCursor: Bool { isTerminal && ProcessInfo.processInfo.environment["TERM"] != "dumb" }
+
+    /// As it is now: people drag their windows.
+    var size: (columns: Int, rows: Int) {
+        var size = winsize()
+        guard ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0, size.ws_row > 0 else { return (80, 24) }
+        return (Int(size.ws_col), Int(size.ws_row))
     }
 
     /// Writes all of it. A reader that has gone away (`… | head`) ends the process quietly, as it ends any filter.

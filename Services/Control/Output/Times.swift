@@ -28,12 +28,15 @@ enum Span {
         }
     }
 
-    /// `340 ms`, `2.1 s`, `3 m 10 s`.
+    /// `340 ms`, `2.1 s`, `3 m 10 s`, `5 h 3 m`, `2 d 7 h`.
     static func text(_ span: Duration) -> String {
-        let seconds = span.inSeconds
+        let seconds = min(max(0, span.inSeconds), 1e12)
         if seconds < 1 { return "\(Int((seconds * 1000).rounded())) ms" }
         if seconds < 60 { return "\((seconds * 10).rounded() / 10) s" }
-        return "\(Int(seconds) / 60) m \(Int(seconds) % 60) s"
+        let whole = Int(seconds)
+        if whole < 3600 { return "\(whole / 60) m \(whole % 60) s" }
+        if whole < 86_400 { return "\(whole / 3600) h \(whole / 60 % 60) m" }
+        return "\(whole / 86_400) d \(whole / 3600 % 24) h"
     }
 }
 

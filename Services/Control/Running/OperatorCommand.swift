@@ -13,8 +13,11 @@ protocol OperatorCommand: AsyncParsableCommand {
 extension OperatorCommand {
     static var needs: Set<Need> { [.database] }
 
-    mutating func run() async throws {
-        let desk = try Desk.open(Self.needs)
+    mutating func run() async throws { try await runOnce() }
+
+    /// Answers and writes the answer.
+    func runOnce() async throws {
+        let desk = Self.needs.isEmpty ? Desk.empty : try Desk.open(Self.needs)
         let reply: Reply
         do {
             reply = try await answer(at: desk)

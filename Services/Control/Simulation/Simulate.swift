@@ -14,8 +14,9 @@ struct Simulate: AsyncParsableCommand {
               gatehouse simulate refund --email ana@example.com
             """,
         subcommands: [
-            SimulatePurchase.self, SimulateRenewal.self, SimulateDecline.self, SimulateRefund.self, SimulateCancel.self,
-            SimulatePause.self, SimulateResume.self, SimulateAbandon.self,
+            SimulatePurchase.self, SimulateLater<RenewalFact>.self, SimulateLater<DeclineFact>.self,
+            SimulateLater<RefundFact>.self, SimulateLater<CancelFact>.self, SimulateLater<PauseFact>.self,
+            SimulateLater<ResumeFact>.self, SimulateAbandon.self,
         ]
     )
 }

@@ -12,25 +12,34 @@ extension Transaction {
     package func apply(_ delivery: InboundDelivery, at now: Date) throws -> Applied {
         guard let site = try site(delivery.site) else { return .noSite }
         let event = try delivery.event(of: site)
-        guard let id = try keep(event, delivery, at: now) else { return .known }
+        guard let (id, before) = try keep(event, delivery, at: now) else { return .known }
 
-        let verdict: Verdict
+        var verdict: Verdict
         if let reference = event.order {
             verdict = try apply(event, to: reference, as: id, delivery, of: site, at: now)
         } else {
             verdict = try applyWithoutOrder(event, of: site, receivedAt: delivery.receivedAt, at: now)
         }
+        // A replay finds its own effects, which does not make them another's.
+        if before == .applied, verdict == .ignored(Self.known) { verdict = .applied }
         try settle(id, verdict, remarks: event.remarks, at: now)
         return .kept(id, verdict)
     }
 
-    /// Nil when the delivery is done with. One that failed may be tried again, and one that is replayed.
-    private func keep(_ event: CheckoutEvent, _ delivery: InboundDelivery, at now: Date) throws -> InboundEvent.ID? {
-        if let kept = try insert(delivery.record(event, at: now), at: now) { return kept }
+    private static var known: String { "known" }
+
+    /// The event, with its status if it was applied before. Nil when the delivery is done with: one that failed may be
+    /// tried again, and one that is replayed.
+    private func keep(
+        _ event: CheckoutEvent,
+        _ delivery: InboundDelivery,
+        at now: Date
+    ) throws -> (id: InboundEvent.ID, before: InboundEvent.Status?)? {
+        if let kept = try insert(delivery.record(event, at: now), at: now) { return (kept, nil) }
         guard let known = try lockInboundEvent(event.deliveryKey, from: delivery.provider, of: delivery.site),
             known.status == .failed || delivery.source == .replay
         else { return nil }
-        return known.id
+        return (known.id, known.status)
     }
 
     /// Keeps a delivery that could not be applied, where an operator looks for it. Its effects were rolled back.
@@ -74,8 +83,9 @@ extension Transaction {
             of: site,
             cause
         )
-        // Without a key of its own, a fact is news when the ledger learned something.
-        let isNews = keys.isEmpty ? order.ledger != before : !claimed.isEmpty
+        // Without a key of its own, a fact is news when the ledger learned something. Money that came by another road,
+        // under another key, is no news.
+        let isNews = keys.isEmpty ? order.ledger != before : !claimed.isEmpty && !before.knowsMoney(of: event)
         if isNews { try tell(event, of: order, before: before, of: site, at: now) }
         var isOwn = isNews
         if !isNews, delivery.source == .replay { isOwn = try keys.isEmpty || isClaimed(any: keys, by: id, of: site.id) }
@@ -96,7 +106,7 @@ extension Transaction {
         guard opens || order.ledger.items.isEmpty else { return .flagged("unmapped") }
         if order.member == nil, order.ledger.buyers.values.newestEmail == nil { return .flagged("no-email") }
         if order.ledger.onlyItem == nil, event.isAboutOnlyItem { return .flagged(OrderFlag.itemUnclear.rawValue) }
-        return isOwn ? .applied : .ignored("known")
+        return isOwn ? .applied : .ignored(Self.known)
     }
 
     // MARK: About none
@@ -138,7 +148,7 @@ extension Transaction {
             status: .open
         )
         let key = event.naturalKeys().first?.text ?? "delivery/\(event.deliveryKey)"
-        guard try insert(lead, key: key, at: now) else { return .ignored("known") }
+        guard try insert(lead, key: key, at: now) else { return .ignored(Self.known) }
         try refreshLeads(of: [email.normalized], of: site.id, at: now)
         guard let kept = try self.lead(lead.id), kept.status == .open else { return .applied }
         var facts = MessageFacts()
@@ -156,6 +166,15 @@ extension Cause.Source {
             case .reconciliation: .reconciliation
             case .replay: .replay
             }
+    }
+}
+
+extension Order {
+    fileprivate func knowsMoney(of event: CheckoutEvent) -> Bool {
+        switch event.fact {
+        case .payment, .refund: knows(event)
+        default: false
+        }
     }
 }
 

@@ -97,7 +97,7 @@ extension Transaction {
             return (.subscriptionResumed, facts)
         case .cancellation(let cancellation):
             guard let (item, facts) = about(cancellation.item), item.cancellationInForce != nil,
-                item.completedAt == nil
+                item.completedAt == nil, !before.knows(event)
             else { return nil }
             return (.subscriptionCanceled, facts)
         case .planCompleted, .cartAbandoned, .customerUpdated, .affiliate, .unknown:

@@ -1,4 +1,3 @@
-internal import Crypto
 import Domain
 import Foundation
 import PayPal
@@ -37,7 +36,7 @@ extension Transaction {
         let connection = try connectMerchant(
             MerchantClaim(parked, profile: Merchant.Profile(integration, at: now)),
             newSecret: { id in
-                try sealer.seal(Self.randomHex(), for: Merchant.place(ofSecretOf: id))
+                try sealer.seal(HexToken.random(), for: Merchant.place(ofSecretOf: id))
             },
             at: now
         )
@@ -55,28 +54,5 @@ extension Transaction {
         for merchant in leaving { try disconnect(merchant.id, at: now) }
         if leaving.isEmpty { return .nobody(.ignored(all.isEmpty ? "no-merchant" : "nobody leaves")) }
         return .told(Audience(merchants: leaving.map(\.id), subject: account))
-    }
-
-    /// 64 hex digits, the key of forwards as it stands.
-    private static func randomHex() -> String {
-        Digest.hex(SymmetricKey(size: .bits256).withUnsafeBytes { Array($0) })
-    }
-}
-
-extension Merchant.Profile {
-    init(_ integration: IntegrationAnswer, at now: Date) {
-        var capabilities: [String: String] = [:]
-        for capability in integration.json["capabilities"].array {
-            guard let name = capability["name"].string else { continue }
-            capabilities[name] = capability["status"].string ?? ""
-        }
-        self.init(
-            country: integration.country,
-            primaryCurrency: integration.primaryCurrency,
-            paymentsReceivable: integration.paymentsReceivable,
-            primaryEmailConfirmed: integration.primaryEmailConfirmed,
-            capabilities: capabilities,
-            seenAt: now
-        )
     }
 }

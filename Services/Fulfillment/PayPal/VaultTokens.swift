@@ -48,7 +48,7 @@ extension Transaction {
     }
 
     /// What is to be asked of PayPal before anybody is told that the subscription ended; nil when that is done, or when it
-    /// was tried: then `PurgeVaultTokens` does it.
+    /// was tried: what is left is purged by the product API's worker.
     func purging(
         _ subscription: VaultSubscription,
         knowing findings: PayPalFindings,

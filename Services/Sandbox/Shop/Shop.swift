@@ -6,20 +6,27 @@ package struct Shop: Sendable {
     package let ledger: Ledger
     package let postman: Postman
     package let clock: ShopClock
+    package let books: SellersBooks
     let letters: LetterWriter
+    /// What opens the books.
+    let apiKey: String
 
     /// - Parameters:
     ///   - account: the seller's name at ThriveCart, as in `demoshop.thrivecart.com`.
     ///   - secret: the account's secret word; it goes into every body and nowhere else.
+    ///   - apiKey: what opens the books.
     package init(
         account: String,
         secret: String,
+        apiKey: String = "sandbox-api-key",
         postman: Postman,
         clock: ShopClock = ShopClock(),
         numbers: ShopNumbers = ShopNumbers(startedAt: Date())
     ) {
         self.postman = postman
         self.clock = clock
+        self.apiKey = apiKey
+        books = SellersBooks()
         ledger = Ledger(clock: clock, numbers: numbers)
         letters = LetterWriter(account: account, secret: secret)
     }
@@ -30,6 +37,7 @@ package struct Shop: Sendable {
 
     package func buy(_ cart: Cart) async throws -> ShopOrder {
         let (order, events) = try await ledger.buy(cart)
+        await books.enter(events)
         await tell(events)
         return order
     }
@@ -57,6 +65,7 @@ package struct Shop: Sendable {
             case .resume: try await ledger.resume(id, item)
             case .refund(let amount): try await ledger.refund(id, item, amount: amount)
             }
+        await books.enter(events)
         await tell(events)
         return try await ledger.order(id)
     }
@@ -68,6 +77,7 @@ package struct Shop: Sendable {
     /// Forgets orders and deliveries; destinations, faults and the clock stay.
     package func reset() async {
         await ledger.reset()
+        await books.forget()
         await postman.forgetDeliveries()
     }
 }

@@ -8,6 +8,7 @@ extension OrderItem {
     /// counts, and only where the order has one item. Source: rules E3 and E4.
     package func isRefunded(isOnlyItem: Bool) -> Bool {
         guard !refunds.isEmpty else { return false }
+        let refunds = distinctRefunds
         if let paid = totalPaid, sum(refunds.values.map(\.amountGross)) >= paid { return true }
         if let amount = latestCharge.amount {
             if completedAt != nil { return false }
@@ -30,7 +31,7 @@ extension OrderItem {
     /// What was paid for the item in all, hundredths; nil when any part of it is unknown.
     package var totalPaid: Int64? {
         guard let first = sale?.paidGross else { return nil }
-        let renewals = payments.values.map(\.amountGross)
+        let renewals = renewals.values.map(\.amountGross)
         return renewals.contains(nil) ? nil : sum([first] + renewals)
     }
 
@@ -38,7 +39,7 @@ extension OrderItem {
 
     /// The last renewal, else the sale.
     private var latestCharge: Charge {
-        let last = payments.max { ($0.value.paidAt, $0.key) < ($1.value.paidAt, $1.key) }?.value
+        let last = renewals.max { ($0.value.paidAt, $0.key) < ($1.value.paidAt, $1.key) }?.value
         if let last { return (last.paidAt, last.invoice.flatMap { InvoiceNumber($0) }, last.amountGross) }
         return (sale?.soldAt ?? .distantPast, nil, sale?.paidGross)
     }

@@ -28,6 +28,8 @@ elseif call('LREM', P .. 'r' .. priority, 1, id) == 0 then
   local park = kind .. '@' .. version
   if call('LREM', P .. 'park:' .. park, 1, id) == 1 then
     if call('HINCRBY', PARKED, park, -1) <= 0 then call('HDEL', PARKED, park) end
+  elseif call('LREM', P .. 'rate:' .. kind, 1, id) == 1 then
+    -- Where it waited is all there is to it: `rated` is put right by the next lease.
   elseif group ~= '' then
     call('LREM', P .. 'g:' .. group, 1, priority .. id)
     holds = false

@@ -1,17 +1,20 @@
 -- What every script of the queue begins with: names, the clock, the two packed records and the moves that several
 -- transitions share. It is put in front of each script and has no KEYS, ARGV or answer of its own.
 --
--- KEYS 1 is the queue's prefix, `jq:{name}:`; every key is made from it, so all stand in one hash slot.
+-- KEYS 1 is the queue's prefix, `jq:{name}:` or `jq:{name#shard}:`; every key is made from it, so all stand in one hash slot.
 
 local P = KEYS[1]
 local call = redis.call
+local NAME = string.match(P, '{([^#}]*)') or ''
 local JOB, ST, DUE, RUN = P .. 'job', P .. 'st', P .. 'due', P .. 'run'
 local META, COUNT, POL, GN = P .. 'meta', P .. 'count', P .. 'pol', P .. 'gn'
 local DEAD, WHY, PARKED, WAKE = P .. 'dead', P .. 'why', P .. 'parked', P .. 'wake'
+local TAT, RATED = P .. 'tat', P .. 'rated'
 
 local CRASHES = 3 -- a job that took this many workers with it is poison
 local TOKENS = 8 -- idle workers woken at once
-local AWAY, GRACE = 15000, 10000 -- see reap
+local AWAY, GRACE = 15000, 4000 -- see reap
+local EPOCH = 1735689600000 -- 2025: what an envelope counts from
 
 if #ARGV > 5000 then error('too many arguments') end
 
@@ -26,15 +29,21 @@ end
 -- The head of an envelope (JobEnvelope.swift): kind, priority, created ms, payload version, group, unique key, window s.
 -- A format from a later release reads as a kind that nobody knows, so the job is parked and not broken.
 local function head(envelope)
-  local format, flags, created, kind, at = struct.unpack('>BBI6Bc0', envelope)
-  if format ~= 1 then return '?' .. format, 1, created, 1, '', '', 0 end
+  local flags, created, kind, at = struct.unpack('>BI5Bc0', envelope)
+  if flags < 128 or flags > 191 then return '?' .. flags, 1, EPOCH, 1, '', '', 0 end
+  if string.byte(kind) == 46 then kind = NAME .. kind end
   local version, group, unique, window = 1, '', '', 0
-  if flags >= 4 then
+  if flags >= 132 then
     if bit.band(flags, 4) ~= 0 then version, at = struct.unpack('>H', envelope, at) end
     if bit.band(flags, 8) ~= 0 then group, at = struct.unpack('>Bc0', envelope, at) end
     if bit.band(flags, 16) ~= 0 then unique, window, at = struct.unpack('>Bc0I4', envelope, at) end
   end
-  return kind, bit.band(flags, 3), created, version, group, unique, window
+  return kind, bit.band(flags, 3), EPOCH + created, version, group, unique, window
+end
+
+-- An envelope as it is kept: dated by the queue's clock, bytes 2 to 6.
+local function dated(envelope, now)
+  return string.sub(envelope, 1, 1) .. struct.pack('>I5', math.max(0, now - EPOCH)) .. string.sub(envelope, 7)
 end
 
 -- A state: attempt, crashes, priority, first failure ms, size, fence, kind, group, unique key, last error.
@@ -47,7 +56,8 @@ local function pack(attempt, crashes, priority, first, size, fence, kind, group,
     #unique, unique, #note, note)
 end
 
--- attempts, lease ms, timeout ms, expiry ms, hold, slots, backoff of a kind (JobPolicy.swift writes the text).
+-- attempts, lease ms, timeout ms, expiry ms, hold, slots, rate, backoff of a kind (JobPolicy.swift writes the text).
+-- Rate: `every` is ms between two jobs, `slack` how far ahead of that they may run.
 local policies = {}
 local function policy(kind)
   local known = policies[kind]
@@ -59,6 +69,11 @@ local function policy(kind)
       expiry = tonumber(expiry), hold = hold == '1', slots = math.max(1, tonumber(slots)), backoff = backoff }
       or { attempts = 5, lease = 30000, timeout = 0, expiry = 0, hold = true, slots = 1,
         backoff = 'exp 15000 2 3600000 20' }
+    local count, period, burst, rest = string.match(known.backoff, '^rate=(%d+)/(%d+)/(%d+) (.+)$')
+    if count and tonumber(count) > 0 then
+      known.backoff, known.every = rest, tonumber(period) / tonumber(count)
+      known.slack = known.every * math.max(0, tonumber(burst) - 1)
+    end
     policies[kind] = known
   end
   return known
@@ -147,7 +162,9 @@ end
 -- They go to the front, still holding their group. Answers how many became ready, and notices {what, id, kind}.
 --
 -- When no worker has leased for AWAY ms, Redis itself was away (or stopped, or its clock jumped), and live workers could
--- not extend: then recovery waits GRACE ms for their heartbeats. `seen` is written at most once a second.
+-- not extend: then recovery waits GRACE ms for their heartbeats. It is short enough that a lone worker, started again
+-- when the leases of its former life are about to end, still takes them up within 35 s of its death. `seen` is written
+-- at most once a second. The third answer is until when recovery waits, 0 if it does not.
 local function reap(now, seen, after, notices)
   seen, after = tonumber(seen or 0), tonumber(after or 0)
   if now - seen >= 1000 or now < seen then
@@ -158,9 +175,9 @@ local function reap(now, seen, after, notices)
       call('HSET', META, 'seen', now)
     end
   end
-  if now < after and after - now <= GRACE then return 0 end
+  if now < after and after - now <= GRACE then return 0, after end
   local ids = call('ZRANGE', RUN, '-inf', now, 'BYSCORE', 'LIMIT', 0, 50)
-  if #ids == 0 then return 0 end
+  if #ids == 0 then return 0, 0 end
   call('ZREM', RUN, unpack(ids))
   local states, came = call('HMGET', ST, unpack(ids)), 0
   for i, id in ipairs(ids) do
@@ -181,5 +198,5 @@ local function reap(now, seen, after, notices)
       call('HINCRBY', COUNT, 'crashed', 1)
     end
   end
-  return came
+  return came, 0
 end

@@ -39,7 +39,6 @@ if tonumber(call('HGET', COUNT, 'bytes') or 0) + bytes > capbytes then
   return redis.error_reply('FULL bytes ' .. capbytes)
 end
 
-local stamp = struct.pack('>I6', now)
 local set, push, came, added = {}, {}, 0, 0
 bytes = 0
 for _, job in ipairs(jobs) do
@@ -61,9 +60,8 @@ for _, job in ipairs(jobs) do
   if taken then
     answer[i + 1] = taken
   else
-    -- The queue's clock dates the job: bytes 3 to 8.
     set[#set + 1] = id
-    set[#set + 1] = string.sub(envelope, 1, 2) .. stamp .. string.sub(envelope, 9)
+    set[#set + 1] = dated(envelope, now)
     bytes, added = bytes + #envelope, added + 1
     local due = ARGV[3 * i + 1]
     local at = tonumber(due) or 0

@@ -4,7 +4,8 @@
 -- KEYS 1    the queue's prefix
 -- ARGV 1    ms from now, or 0 for the lease of each kind's policy; a lease is never made shorter
 --      2…   for each job: id, fence
--- Answer    {now, ids whose lease is lost…}: their work belongs to somebody else, or to nobody any more
+-- Answer    {now, positions of those whose lease is lost, from 1…}: their work belongs to somebody else, or to nobody
+--           any more. Positions, because a worker may hold one job twice: by a lease that it lost and by one that holds
 
 local ms = tonumber(ARGV[1])
 local now = clock()
@@ -22,7 +23,7 @@ for k, state in ipairs(call('HMGET', ST, unpack(ids))) do
     add[#add + 1] = now + (ms > 0 and ms or policy(kind).lease)
     add[#add + 1] = ids[k]
   else
-    answer[#answer + 1] = ids[k]
+    answer[#answer + 1] = k
   end
 end
 if #add > 0 then call('ZADD', RUN, 'XX', 'GT', unpack(add)) end

@@ -9,7 +9,7 @@
 -- Answer    1 = fired; 0 = somebody else did, or the entry has changed or gone; 2 = moved on without a job; 3 = moved on,
 --           the job of an earlier fire is still waiting or running
 --
--- The job's id is `cron:<name>:<expected>`. An entry that must not overlap has a unique key in its envelope.
+-- The job's id is `cron:<name>:<expected>`. A full queue takes it all the same: there is one at a time of each entry. An entry that must not overlap has a unique key in its envelope.
 
 local name, expected = ARGV[1], ARGV[2]
 local now = clock()
@@ -27,7 +27,7 @@ if unique ~= '' and not call('SET', P .. 'u:' .. unique, id, 'NX') then
   if call('HEXISTS', JOB, holder) == 1 then return 3 end
   call('SET', P .. 'u:' .. unique, id)
 end
-call('HSET', JOB, id, string.sub(envelope, 1, 2) .. struct.pack('>I6', now) .. string.sub(envelope, 9))
+call('HSET', JOB, id, dated(envelope, now))
 call('HINCRBY', COUNT, 'bytes', #envelope)
 call('HINCRBY', COUNT, 'enqueued', 1)
 call('HINCRBY', COUNT, 'fired', 1)

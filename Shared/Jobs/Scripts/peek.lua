@@ -2,7 +2,7 @@
 -- A page of ids from one place, the next to run (or the oldest) first.
 --
 -- KEYS 1    the queue's prefix
--- ARGV 1    r0, r1, r2, due, run, dead, park:<kind>@<version> or g:<group>
+-- ARGV 1    r0, r1, r2, due, run, dead, park:<kind>@<version>, rate:<kind> or g:<group>
 --      2    how many to pass over
 --      3    how many, at most 500
 -- Answer    {ids…}

@@ -6,5 +6,6 @@
 
 local now, meta = clock('seen', 'reapafter')
 local notices = {}
-wake(promote(now) + reap(now, meta[3], meta[4], notices))
+local came = promote(now)
+wake(came + reap(now, meta[3], meta[4], notices))
 return { now, notices }

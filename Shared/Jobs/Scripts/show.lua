@@ -5,8 +5,8 @@
 -- ARGV 1    id
 -- Answer    empty if there is no such job, else
 --           {now, place, ms, envelope, attempt, crashes, first failure ms, fence, last error, reason}
---           place: running (ms: lease deadline), due (ms: when), dead (ms: since), parked, or waiting (ready, or for its
---           group; ms 0)
+--           place: running (ms: lease deadline), due (ms: when), dead (ms: since), parked, limited (by its kind's rate),
+--           or waiting (ready, or for its group; ms 0)
 
 local now = clock()
 local id = ARGV[1]
@@ -24,5 +24,6 @@ if place == 'waiting' then
   local kind, _, _, version = head(envelope)
   if call('HEXISTS', PARKED, kind .. '@' .. version) == 1
     and call('LPOS', P .. 'park:' .. kind .. '@' .. version, id) then place = 'parked' end
+  if call('ZSCORE', RATED, kind) and call('LPOS', P .. 'rate:' .. kind, id) then place = 'limited' end
 end
 return { now, place, ms, envelope, attempt, crashes, first, fence, note, call('HGET', WHY, id) or '' }

@@ -8,7 +8,10 @@ extension ThriveCartPayload {
     /// - Parameter siteAccount: the account of the site that the body was accepted for. It goes into every natural key,
     ///   so that bodies with and without the account's name tell the same fact. Empty means: as the body says.
     package func checkoutEvent(account siteAccount: String) -> CheckoutEvent {
-        ThriveCartEvent(self).checkoutEvent(account: siteAccount)
+        if let books = BookReading(self) {
+            return books.checkoutEvent(account: siteAccount.trimmingBlanks().lowercased())
+        }
+        return ThriveCartEvent(self).checkoutEvent(account: siteAccount)
     }
 }
 

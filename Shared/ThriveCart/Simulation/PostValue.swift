@@ -3,6 +3,8 @@ package indirect enum PostValue: Sendable, Hashable {
     case text(String)
     /// Only Event Subscriptions send these, and only in JSON.
     case number(Int)
+    /// Only in JSON; a form has nothing in its place.
+    case null
     case list([PostValue])
     case map([Member])
 
@@ -43,6 +45,7 @@ extension PostValue {
     fileprivate func addPairs(to pairs: inout [String], name: String) {
         switch self {
         case .text(let text): pairs.append("\(Self.urlEncoded(name))=\(Self.urlEncoded(text))")
+        case .null: break
         case .number(let number): pairs.append("\(Self.urlEncoded(name))=\(number)")
         case .list(let values):
             for (index, value) in values.enumerated() { value.addPairs(to: &pairs, name: "\(name)[\(index)]") }
@@ -66,10 +69,14 @@ extension PostValue {
         return encoded
     }
 
+    /// As JSON, on one line.
+    package var jsonText: [UInt8] { Array(json.utf8) }
+
     fileprivate var json: String {
         switch self {
         case .text(let text): Self.quoted(text)
         case .number(let number): "\(number)"
+        case .null: "null"
         case .list(let values): "[" + values.map(\.json).joined(separator: ",") + "]"
         case .map(let members):
             "{" + members.map { Self.quoted($0.key) + ":" + $0.value.json }.joined(separator: ",") + "}"

@@ -1,0 +1,31 @@
+internal import Domain
+package import Jobs
+internal import Store
+
+/// Lets PayPal forget the payment methods of subscriptions that have ended, where it could not be told at once.
+///
+/// Safe to run twice: a token that is gone is gone.
+package struct PurgeVaultTokens: Job {
+    package init() {}
+
+    // How it is run.
+
+    package static let kind: JobKind = "product-api.purge-vault-tokens"
+    package static let queue = QueueName.productAPI
+    package static let policy = JobPolicy(
+        attempts: 3,
+        backoff: .exponential(from: .seconds(10)),
+        timeout: .seconds(300)
+    )
+    package var uniqueKey: String? { "all" }
+
+    // What is done.
+
+    package func run(_ api: ProductAPI, _ context: JobContext) async throws -> JobOutcome {
+        for subscription in try await api.store.read({ try $0.vaultTokensToPurge(limit: 50) }) {
+            guard let merchant = try await api.store.read({ try $0.merchant(subscription.merchant) }) else { continue }
+            _ = try await api.purgeVaultToken(of: subscription, merchant: merchant)
+        }
+        return .done
+    }
+}

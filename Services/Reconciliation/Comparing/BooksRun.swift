@@ -1,0 +1,210 @@
+package import Domain
+package import Foundation
+import Logging
+import Metrics
+import Postgres
+package import Store
+import ThriveCart
+
+/// One run through the books of a site, newest first, that goes on where a killed one stood.
+///
+/// Safe to run twice: a page that was done is found to agree. What it has done is saved after each page; rows that are
+/// booked meanwhile push others to later pages, never to earlier ones, so none is missed.
+package struct BooksRun: Sendable {
+    package struct Wish: Sendable {
+        package var kind: Reconciliation.Kind
+        /// Not further back than this; nil is as far as the kind asks for.
+        package var since: Date?
+        package var comparing: BooksComparison.Options
+
+        package init(
+            _ kind: Reconciliation.Kind,
+            since: Date? = nil,
+            comparing: BooksComparison.Options = BooksComparison.Options()
+        ) {
+            self.kind = kind
+            self.since = since
+            self.comparing = comparing
+        }
+    }
+
+    /// Rows shift while pages are read, and webhooks are late: what was seen in the last two days is seen again.
+    static let overlap: TimeInterval = 48 * 3600
+    /// No subscription is paid less often than once a year.
+    static let furthest: TimeInterval = 400 * 86_400
+
+    private let dependencies: ReconciliationDependencies
+    private let site: Site
+    private let mode: Mode
+    private let now: @Sendable () -> Date
+
+    package init(
+        _ site: Site,
+        in mode: Mode,
+        _ dependencies: ReconciliationDependencies,
+        now: @escaping @Sendable () -> Date = { Date() }
+    ) {
+        self.site = site
+        self.mode = mode
+        self.dependencies = dependencies
+        self.now = now
+    }
+
+    /// Runs to the end of the books, or to where they are known.
+    ///
+    /// Throws `ReconciliationProblem`, and what keeps the books or the database from answering: the run then goes on at the
+    /// next call. A rehearsal keeps nothing, not even that it was.
+    /// - Parameter progress: hears of every page.
+    package func run(
+        _ wish: Wish,
+        progress: @escaping @Sendable (Reconciliation) -> Void = { _ in }
+    ) async throws -> Reconciliation {
+        guard let books = try await dependencies.books(of: site, in: mode) else { throw ReconciliationProblem.noKey }
+        guard try await books.account() == site.thriveCartAccount else { throw ReconciliationProblem.otherAccount }
+        var comparing = wish.comparing
+        if wish.kind != .backfill { comparing.horizon = try await horizon(wish) }
+        let comparison = BooksComparison(
+            site,
+            in: mode,
+            books: books,
+            store: dependencies.store,
+            options: comparing,
+            now: now
+        )
+        if comparing.isRehearsal {
+            let run = try await fresh(wish)
+            return try await pages(of: books, run, comparison, keeps: false, progress)
+        }
+        let run = try await begin(wish)
+        return try await withThrowingTaskGroup(of: Reconciliation?.self) { group in
+            group.addTask {
+                while true {
+                    try await Task.sleep(for: .seconds(5))
+                    let isOurs = try await dependencies.store.transaction { try $0.beat(run, at: now()) }
+                    if !isOurs { return nil }
+                }
+            }
+            group.addTask { try await pages(of: books, run, comparison, keeps: true, progress) }
+            defer { group.cancelAll() }
+            guard let ended = try await group.next(), let ended else { throw ReconciliationProblem.takenOver }
+            return ended
+        }
+    }
+
+    // MARK: Where it begins
+
+    /// The run that was interrupted, or a new one.
+    private func begin(_ wish: Wish) async throws -> Reconciliation {
+        let fresh = try await fresh(wish)
+        return try await dependencies.store.transaction { transaction in
+            let running = try transaction.lockRunning(
+                of: site.id,
+                at: .thriveCart,
+                in: mode,
+                isBackfill: wish.kind == .backfill
+            )
+            if let running {
+                guard running.isAbandoned(at: fresh.startedAt) else { throw ReconciliationProblem.underway }
+                return try transaction.take(running, as: fresh.holder, at: fresh.startedAt)
+            }
+            guard try transaction.insert(fresh) else { throw ReconciliationProblem.underway }
+            return fresh
+        }
+    }
+
+    private func fresh(_ wish: Wish) async throws -> Reconciliation {
+        let moment = now()
+        let floor = wish.kind == .backfill ? wish.since : try await self.floor(wish, at: moment)
+        return Reconciliation(
+            site: site.id,
+            provider: .thriveCart,
+            mode: mode,
+            kind: wish.kind,
+            floor: floor,
+            at: moment
+        )
+    }
+
+    /// Down to what was seen last less the overlap, and as deep as open subscriptions were paid last: pauses are nowhere
+    /// but in how a subscription stands.
+    private func floor(_ wish: Wish, at moment: Date) async throws -> Date {
+        if let since = wish.since { return since }
+        let (seen, open) = try await dependencies.store.read { transaction in
+            (
+                try transaction.reconciledUpTo(of: site.id, at: .thriveCart, in: mode),
+                try transaction.oldestOpenPayment(of: site.id, at: .thriveCart, in: mode, now: moment)
+            )
+        }
+        let since = seen.map { $0.addingTimeInterval(-Self.overlap) }
+        let deepest = moment.addingTimeInterval(-Self.furthest)
+        return max(deepest, [since ?? deepest, open ?? .distantFuture].min() ?? deepest)
+    }
+
+    /// Whoever bought before we could read the books was never missed: that is for a back-fill, which sends no letters.
+    private func horizon(_ wish: Wish) async throws -> Date? {
+        if let since = wish.since { return since }
+        return try await dependencies.store.read { transaction in
+            if try transaction.hasBackfilled(site.id, from: .thriveCart, in: mode) { return nil }
+            let key = try transaction.apiKey(of: site.id, at: .thriveCart)
+            return key.map { $0.createdAt.addingTimeInterval(-Self.overlap) }
+        }
+    }
+
+    // MARK: Page after page
+
+    private func pages(
+        of books: ThriveCartAPI,
+        _ begun: Reconciliation,
+        _ comparison: BooksComparison,
+        keeps: Bool,
+        _ progress: @Sendable (Reconciliation) -> Void
+    ) async throws -> Reconciliation {
+        var run = begun
+        progress(run)
+        while true {
+            try Task.checkCancellation()
+            let page = try await books.transactions(page: run.page)
+            if run.page == 1 { run.newest = page.rows.lazy.compactMap(\.bookedAt).first }
+            run.total = page.total ?? run.total
+            if page.rows.isEmpty { break }
+            run.counts.add(try await comparison.look(at: page.rows))
+            run.page += 1
+            if keeps { try await save(run) }
+            progress(run)
+            if let floor = run.floor, let oldest = page.rows.compactMap(\.bookedAt).min(), oldest < floor { break }
+        }
+        guard keeps else { return run }
+        _ = try await comparison.lookAgain()
+        run.state = .succeeded
+        run.endedAt = now()
+        try await finish(run)
+        return run
+    }
+
+    private func save(_ run: Reconciliation) async throws {
+        var beaten = run
+        beaten.beatAt = now()
+        let isOurs = try await dependencies.store.transaction { [beaten] in try $0.save(beaten) }
+        guard isOurs else { throw ReconciliationProblem.takenOver }
+    }
+
+    private func finish(_ run: Reconciliation) async throws {
+        var facts = MessageFacts()
+        facts.reconciliation = MessageFacts.Reconciliation(run)
+        try await dependencies.store.transaction { [facts] transaction in
+            guard try transaction.save(run) else { throw ReconciliationProblem.takenOver }
+            if run.kind != .backfill { try transaction.stage(.reconciliationCompleted, facts, of: site.id, at: now()) }
+        }
+        for (label, count) in [
+            ("agreed", run.counts.agreed), ("healed", run.counts.healed), ("waiting", run.counts.waiting),
+            ("person", run.counts.needsPerson),
+        ] {
+            Counter(label: "reconciliation_rows_total", dimensions: [("outcome", label)]).increment(by: count)
+        }
+        Counter(label: "reconciliation_runs_total", dimensions: [("kind", run.kind.rawValue)]).increment()
+    }
+}
+
+extension PostValue {
+    fileprivate var bookedAt: Date? { BookEntry(row: self, mode: .live).bookedAt }
+}

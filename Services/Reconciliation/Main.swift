@@ -1,0 +1,90 @@
+import AsyncHTTPClient
+import Boot
+import Foundation
+import FulfillmentJobs
+import Jobs
+import Postgres
+import ReconciliationJobs
+import ServiceLifecycle
+import Store
+import Web
+
+// Compares the providers' books with ours, every day, and heals what was missed.
+@main struct ReconciliationProcess {
+    static func main() async {
+        await ServiceProcess.run("reconciliation", needs: [.databaseURL, .redisURL, .appKeys]) { process in
+            let settings = process.settings
+            let redis = try process.redis()
+            let store = Store(try process.postgres { try await Schema.migrations.pending(in: $0) })
+            let jobs = JobQueue(redis: redis, logger: process.logger)
+            let http = HTTPClient(eventLoopGroupProvider: .singleton)
+            var options = Worker<ReconciliationDependencies>.Options()
+            options.drainLimit = settings.drain
+            let worker = Worker(
+                ReconciliationDependencies(
+                    store: store,
+                    sealer: try process.sealer(),
+                    http: http,
+                    pace: RequestPace(
+                        redis: redis,
+                        perMinute: settings.thriveCart.requestsPerMinute,
+                        logger: process.logger
+                    ),
+                    jobs: jobs,
+                    thriveCart: settings.thriveCart.address
+                ),
+                queue: jobs,
+                runs: [
+                    StartReconciliations.self, ReconcileSite.self, LookAgain.self, WatchReconciliations.self,
+                    ReapplyFailedEvents.self,
+                ],
+                schedule: [
+                    .cron("17 3 * * *", .gmt, StartReconciliations()),
+                    .every(.seconds(300), LookAgain()),
+                    .every(.seconds(300), WatchReconciliations()),
+                    .hourly(ReapplyFailedEvents()),
+                ],
+                concurrency: settings.workerConcurrency,
+                options: options,
+                logger: process.logger
+            )
+            process.check(
+                ReadinessCheck("queue") {
+                    worker.health.isReady
+                        ? .passed : .failed("the queue does not answer", fix: "see that Redis runs; it comes back by itself")
+                }
+            )
+            process.check(.reconciliation(store))
+            return [process.healthServer(port: settings.ports.reconciliation), ClientAtEnd(client: http), worker]
+        }
+    }
+}
+
+/// Does nothing until the end, and then closes the client.
+private struct ClientAtEnd: Service {
+    let client: HTTPClient
+
+    func run() async throws {
+        // Because being cancelled ends the wait as well, and the client is closed either way.
+        try? await gracefulShutdown()
+        try await client.shutdown()
+    }
+}
+
+extension ReadinessCheck {
+    /// Every site's books were compared within 26 hours.
+    fileprivate static func reconciliation(_ store: Store) -> ReadinessCheck {
+        ReadinessCheck("reconciliation") {
+            do {
+                let overdue = try await store.read { try $0.reconciliationStandings() }.filter { $0.isOverdue(at: .now) }
+                guard let first = overdue.first else { return .passed }
+                return .failed(
+                    "the books of \(overdue.map(\.slug.text).joined(separator: ", ")) were not compared for 26 hours",
+                    fix: "gatehouse reconcile run --site \(first.slug)"
+                )
+            } catch {
+                return .unknown("Postgres does not answer")
+            }
+        }
+    }
+}

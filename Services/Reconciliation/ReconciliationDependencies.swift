@@ -1,0 +1,80 @@
+package import AsyncHTTPClient
+package import Domain
+package import Foundation
+package import Jobs
+package import Logging
+package import Sealing
+package import Store
+package import ThriveCart
+
+/// What this process's jobs work with.
+package struct ReconciliationDependencies: Sendable {
+    package var store: Store
+    package var sealer: Sealer
+    package var http: HTTPClient
+    package var pace: RequestPace
+    package var jobs: JobQueue
+    /// Where ThriveCart's read API is.
+    package var thriveCart: String
+    package var patience = ThriveCartAPI.Patience()
+
+    package init(
+        store: Store,
+        sealer: Sealer,
+        http: HTTPClient,
+        pace: RequestPace,
+        jobs: JobQueue,
+        thriveCart: String = ThriveCartAPI.address
+    ) {
+        self.store = store
+        self.sealer = sealer
+        self.http = http
+        self.pace = pace
+        self.jobs = jobs
+        self.thriveCart = thriveCart
+    }
+
+    /// The books of a site; nil while nobody gave us a key to read them.
+    package func books(of site: Site, in mode: Mode) async throws -> ThriveCartAPI? {
+        guard let key = try await store.read({ try $0.apiKey(of: site.id, at: .thriveCart) }) else { return nil }
+        return books(of: site, in: mode, by: try sealer.openText(key.sealed, for: key.place))
+    }
+
+    package func books(of site: Site, in mode: Mode, by key: String) -> ThriveCartAPI {
+        let (pace, account) = (pace, site.thriveCartAccount ?? site.slug.text)
+        return ThriveCartAPI(
+            key: key,
+            mode: mode,
+            address: thriveCart,
+            client: http,
+            patience: patience,
+            turn: { try await pace.turn(for: account) }
+        )
+    }
+}
+
+extension QueueName {
+    package static let reconciliation: QueueName = "reconciliation"
+}
+
+/// Why books were not compared.
+package enum ReconciliationProblem: Error, Sendable, Hashable, CustomStringConvertible {
+    case noKey
+    /// The key opens the books of another account than the site's.
+    case otherAccount
+    /// Another process compares these books.
+    case underway
+    /// Another process went on with the run.
+    case takenOver
+
+    package var description: String {
+        switch self {
+        case .noKey: "the site has no API key"
+        case .otherAccount: "the API key belongs to another account"
+        case .underway: "another process is comparing these books"
+        case .takenOver: "another process went on with the run"
+        }
+    }
+}
+
+extension ThriveCartAPIError: TransientError {}

@@ -1,0 +1,94 @@
+import Foundation
+
+// Declines and their end; cancellation; a person's word.
+
+extension RenewalReducer.Turn {
+    mutating func declined(_ index: Int, _ decline: ChargeDecline) {
+        switch state.attempts[index].state {
+        case .captured, .declined, .duplicate, .forgone: return
+        default: break
+        }
+        let key = state.attempts[index].key
+        settle(index, .declined)
+        state.attempts[index].decline = decline
+        if decline.fault == .merchant { commands.append(.alarm(.merchantRefused(key, decline))) }
+
+        guard let period = periodIndex(key.period) else { return }
+        if state.periods[period].status == .paid, state.periods[period].isUnlinked { return reopen(period, key) }
+        guard runs, key.period == state.current, state.periods[period].status == .due else { return }
+        if rules.holds(.attemptNumber) {
+            // A late word of an attempt whose step is spent, or whose place another one has taken, spends nothing.
+            guard key.number > state.periods[period].step,
+                replacement(of: key.period, number: key.number) == key.seq + 1
+            else { return }
+            spendStep(key.number, of: period, decline)
+        } else {
+            spendStep(state.periods[period].step + 1, of: period, decline)
+        }
+    }
+
+    /// PayPal refused the invoice for the sake of a payment that it has now declined: nothing paid the period after all.
+    private mutating func reopen(_ period: Int, _ key: ChargeAttempt.Key) {
+        state.periods[period].status = .review
+        state.periods[period].isUnlinked = false
+        commands.append(.alarm(.unpaidAfterAll(key)))
+    }
+
+    /// Day 3 and day 7 count from the first decline, whenever the one before was; then it is over.
+    mutating func spendStep(_ number: Int, of period: Int, _ decline: ChargeDecline) {
+        state.periods[period].step = number
+        let first = state.firstDeclinedAt ?? now
+        state.firstDeclinedAt = first
+        var nextTry: Date?
+        if number <= times.dunning.count {
+            state.status = .pastDue
+            nextTry = max(first + times.dunning[number - 1], now + times.pause)
+        }
+        state.nextActionAt = nextTry
+        commands.append(
+            .tell(.declined(period: state.periods[period].number, number: number, decline, nextTry: nextTry))
+        )
+        guard nextTry == nil else { return }
+        state.status = .revoked
+        state.endedAt = now
+        state.periods[period].status = .exhausted
+        commands.append(.tell(.revoked(period: state.periods[period].number, lastError: decline.lastError)))
+    }
+
+    // MARK: No further periods
+
+    mutating func end(_ reason: RenewalEnd) {
+        guard state.status != .revoked, state.status != .canceled || state.endedAt == nil else { return }
+        state.status = .canceled
+        state.endedAt = now
+        state.nextActionAt = nil
+        for index in state.attempts.indices where state.attempts[index].state == .planned {
+            settle(index, .void)
+        }
+        commands.append(.tell(.ended(reason)))
+    }
+
+    // MARK: A person's word
+
+    mutating func resolve(_ number: Int, _ decision: RenewalDecision) {
+        guard let period = periodIndex(number), state.periods[period].status.isOwed else { return }
+        let open = state.attempts.firstIndex { $0.key.period == number && $0.state.isOpen }
+        // What is on its way decides itself; a person's word is for what stands still.
+        if let open, state.attempts[open].state != .review { return }
+        switch decision {
+        case .paid(let captureID):
+            if let open {
+                settle(open, captureID == nil ? .duplicate : .captured)
+                state.attempts[open].captureID = captureID
+            }
+            pay(period, captureID)
+        case .unpaid:
+            if let open { settle(open, .absent) }
+            if runs, number == state.current { state.nextActionAt = now }
+        case .waive:
+            if let open { settle(open, .void) }
+            state.periods[period].status = .waived
+            if number == state.current { moveOn() }
+        }
+    }
+}

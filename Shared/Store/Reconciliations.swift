@@ -1,0 +1,312 @@
+package import Domain
+package import Foundation
+package import Postgres
+
+/// One comparison of a provider's books with ours.
+package struct Reconciliation: Sendable, Hashable {
+    package typealias ID = Identifier<Reconciliation>
+
+    package enum Kind: String, Sendable, CaseIterable, PostgresValue {
+        case daily, asked, backfill
+    }
+
+    package enum State: String, Sendable, CaseIterable, PostgresValue {
+        case running, succeeded, failed
+    }
+
+    package var id: ID
+    package var site: Site.ID
+    package var provider: Provider
+    package var mode: Mode
+    package var kind: Kind
+    package var state: State
+    /// The page that is looked at next, from 1.
+    package var page: Int
+    /// Rows older than this are not looked at; nil is all.
+    package var floor: Date?
+    /// The newest row when the run began.
+    package var newest: Date?
+    /// How many rows the books hold.
+    package var total: Int?
+    package var counts: Counts
+    package var problem: String?
+    package var startedAt: Date
+    /// Which process runs it.
+    package var holder: UUID
+    package var beatAt: Date
+    package var endedAt: Date?
+
+    /// What became of the rows that were looked at.
+    package struct Counts: Sendable, Hashable {
+        package var rows = 0
+        /// What we knew.
+        package var agreed = 0
+        package var healed = 0
+        /// Found, and too young or not confirmed yet.
+        package var waiting = 0
+        package var needsPerson = 0
+
+        package init() {}
+    }
+
+    package init(
+        site: Site.ID,
+        provider: Provider,
+        mode: Mode,
+        kind: Kind,
+        floor: Date? = nil,
+        at now: Date
+    ) {
+        id = .new(at: now)
+        self.site = site
+        self.provider = provider
+        self.mode = mode
+        self.kind = kind
+        self.floor = floor
+        state = .running
+        page = 1
+        counts = Counts()
+        startedAt = now
+        holder = UUID()
+        beatAt = now
+    }
+
+    /// Whether nobody has said for a while that the run goes on.
+    package func isAbandoned(at now: Date) -> Bool { now.timeIntervalSince(beatAt) > 20 }
+}
+
+/// The same by a name that no message's part has.
+package typealias ReconciliationRun = Reconciliation
+
+extension Transaction {
+    private static var columns: StaticString {
+        """
+        id, site, provider, mode, kind, state, page, floor, newest, total, rows, agreed, healed, waiting, needs_person,
+        problem, started_at, holder, beat_at, ended_at
+        """
+    }
+
+    /// False when a run of these books is under way.
+    package func insert(_ run: Reconciliation) throws(PostgresError) -> Bool {
+        try self.run(
+            """
+            INSERT INTO reconciliations (id, site, provider, mode, kind, floor, started_at, holder, beat_at)
+            VALUES (\(run.id), \(run.site), \(run.provider), \(run.mode), \(run.kind), \(run.floor), \(run.startedAt),
+                \(run.holder), \(run.beatAt))
+            ON CONFLICT (site, provider, mode, (kind = 'backfill')) WHERE state = 'running' DO NOTHING
+            """
+        ) == 1
+    }
+
+    /// How far it has come. False when it is no longer this process's: another took it over.
+    package func save(_ run: Reconciliation) throws(PostgresError) -> Bool {
+        let counts = run.counts
+        return try self.run(
+            """
+            UPDATE reconciliations
+            SET state = \(run.state), page = \(run.page), newest = \(run.newest), total = \(run.total),
+                rows = \(counts.rows), agreed = \(counts.agreed), healed = \(counts.healed),
+                waiting = \(counts.waiting), needs_person = \(counts.needsPerson), problem = \(run.problem),
+                beat_at = \(run.beatAt), ended_at = \(run.endedAt)
+            WHERE id = \(run.id)
+              AND state = 'running'
+              AND holder = \(run.holder)
+            """
+        ) == 1
+    }
+
+    /// Says that the run goes on. False when it is another process's by now.
+    package func beat(_ run: Reconciliation, at now: Date) throws(PostgresError) -> Bool {
+        try self.run(
+            """
+            UPDATE reconciliations
+            SET beat_at = \(now)
+            WHERE id = \(run.id)
+              AND state = 'running'
+              AND holder = \(run.holder)
+            """
+        ) == 1
+    }
+
+    /// Goes on with the run of a process that died.
+    package func take(_ run: Reconciliation, as holder: UUID, at now: Date) throws(PostgresError) -> Reconciliation {
+        try self.run("UPDATE reconciliations SET holder = \(holder), beat_at = \(now) WHERE id = \(run.id)")
+        var taken = run
+        taken.holder = holder
+        taken.beatAt = now
+        return taken
+    }
+
+    /// The run of these books that is under way, or was when its process died; held until the end of the transaction.
+    package func lockRunning(
+        of site: Site.ID,
+        at provider: Provider,
+        in mode: Mode,
+        isBackfill: Bool
+    ) throws(PostgresError) -> Reconciliation? {
+        try reconciliations(
+            """
+            WHERE site = \(site)
+              AND provider = \(provider)
+              AND mode = \(mode)
+              AND (kind = 'backfill') = \(isBackfill)
+              AND state = 'running'
+            FOR UPDATE
+            """
+        )
+        .first
+    }
+
+    /// Runs that nobody goes on with, of active sites.
+    package func abandonedReconciliations(at now: Date) throws(PostgresError) -> [Reconciliation] {
+        try reconciliations("WHERE state = 'running'").filter { $0.isAbandoned(at: now) }
+    }
+
+    /// Whether all that the books held was taken over once.
+    package func hasBackfilled(_ site: Site.ID, from provider: Provider, in mode: Mode) throws(PostgresError) -> Bool {
+        try !rows(
+            """
+            SELECT
+            FROM reconciliations
+            WHERE site = \(site)
+              AND provider = \(provider)
+              AND mode = \(mode)
+              AND kind = 'backfill'
+              AND state = 'succeeded'
+            LIMIT 1
+            """
+        )
+        .isEmpty
+    }
+
+    /// Runs of a site, the latest first.
+    package func reconciliations(of site: Site.ID, limit: Int) throws(PostgresError) -> [Reconciliation] {
+        try reconciliations("WHERE site = \(site) ORDER BY started_at DESC LIMIT \(limit)")
+    }
+
+    /// The newest row that any successful run had before it, back-fills too.
+    package func reconciledUpTo(
+        of site: Site.ID,
+        at provider: Provider,
+        in mode: Mode
+    ) throws(PostgresError) -> Date? {
+        try rows(
+            """
+            SELECT max(newest)
+            FROM reconciliations
+            WHERE site = \(site)
+              AND provider = \(provider)
+              AND mode = \(mode)
+              AND state = 'succeeded'
+            """
+        )
+        .decode(Date?.self).first ?? nil
+    }
+
+    /// How far back the books must be read to see how every open subscription stands: to the oldest of their last payments.
+    ///
+    /// Those that have had no access for a month are closed, whatever the books say of them.
+    package func oldestOpenPayment(
+        of site: Site.ID,
+        at provider: Provider,
+        in mode: Mode,
+        now: Date
+    ) throws(PostgresError) -> Date? {
+        try rows(
+            """
+            SELECT min(last.paid_at)
+            FROM orders o
+            JOIN order_items i ON i.order_id = o.id
+            JOIN entitlements e ON e.order_item = i.id
+            CROSS JOIN LATERAL (
+                SELECT greatest(i.sold_at, max(p.paid_at)) AS paid_at FROM order_payments p WHERE p.order_item = i.id
+            ) last
+            WHERE o.site = \(site)
+              AND o.provider = \(provider)
+              AND o.mode = \(mode)
+              AND (i.recurs OR EXISTS (SELECT FROM order_payments p WHERE p.order_item = i.id))
+              AND i.completed_at IS NULL
+              AND (e.access OR e.updated_at > \(now.addingTimeInterval(-30 * 86_400)))
+              AND e.status NOT IN ('refunded', 'ending', 'ended')
+            """
+        )
+        .decode(Date?.self).first ?? nil
+    }
+
+    /// For each site whose books we may read: since when they are compared, and when that last succeeded.
+    package func reconciliationStandings() throws(PostgresError) -> [ReconciliationStanding] {
+        try rows(
+            """
+            SELECT k.site, s.slug, k.provider, k.created_at, max(r.ended_at) AS succeeded_at,
+                (SELECT count(*) FROM discrepancies d WHERE d.site = k.site AND d.state = 'found') AS waiting,
+                (SELECT count(*) FROM discrepancies d WHERE d.site = k.site AND d.state = 'person') AS needs_person
+            FROM site_api_keys k
+            JOIN sites s ON s.id = k.site AND s.status = 'active'
+            LEFT JOIN reconciliations r ON r.site = k.site AND r.provider = k.provider AND r.mode = 'live'
+                AND r.state = 'succeeded'
+            GROUP BY k.site, s.slug, k.provider, k.created_at
+            ORDER BY s.slug, k.provider
+            """
+        )
+        .values { row throws(PostgresError) in
+            ReconciliationStanding(
+                site: try row["site"],
+                slug: try row["slug"],
+                provider: try row["provider"],
+                since: try row["created_at"],
+                succeededAt: try row["succeeded_at"],
+                waiting: Int(try row["waiting", as: Int64.self]),
+                needsPerson: Int(try row["needs_person", as: Int64.self])
+            )
+        }
+    }
+
+    private func reconciliations(_ condition: Query) throws(PostgresError) -> [Reconciliation] {
+        try rows("SELECT \(raw: Self.columns) FROM reconciliations \(condition)").values(Reconciliation.init(row:))
+    }
+}
+
+/// How the comparing of one site's books stands.
+package struct ReconciliationStanding: Sendable, Hashable {
+    package var site: Site.ID
+    package var slug: Slug
+    package var provider: Provider
+    package var since: Date
+    package var succeededAt: Date?
+    package var waiting: Int
+    package var needsPerson: Int
+
+    /// A day, and two hours for the run itself.
+    package static let patience: TimeInterval = 26 * 3600
+
+    package func isOverdue(at now: Date) -> Bool {
+        now.timeIntervalSince(succeededAt ?? since) > Self.patience
+    }
+}
+
+extension Reconciliation {
+    fileprivate init(row: Row) throws(PostgresError) {
+        self.init(
+            site: try row["site"],
+            provider: try row["provider"],
+            mode: try row["mode"],
+            kind: try row["kind"],
+            floor: try row["floor"],
+            at: try row["started_at"]
+        )
+        id = try row["id"]
+        state = try row["state"]
+        page = try row["page"]
+        newest = try row["newest"]
+        total = try row["total"]
+        counts.rows = try row["rows"]
+        counts.agreed = try row["agreed"]
+        counts.healed = try row["healed"]
+        counts.waiting = try row["waiting"]
+        counts.needsPerson = try row["needs_person"]
+        problem = try row["problem"]
+        holder = try row["holder"]
+        beatAt = try row["beat_at"]
+        endedAt = try row["ended_at"]
+    }
+}

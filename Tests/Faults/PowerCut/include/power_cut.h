@@ -1,0 +1,1 @@
+// Loaded into a server by LD_PRELOAD; nothing here is called by name.

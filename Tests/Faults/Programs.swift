@@ -1,0 +1,23 @@
+import Foundation
+import TestKit
+
+/// The programs that stand beside the running one.
+package enum Programs {
+    /// Builds those that are not there, as the running one was built: `swift run` builds only what it is told to run.
+    package static func build(_ products: [String]) async throws {
+        let own = URL(fileURLWithPath: Gatehouse.program(""))
+        for product in products {
+            let names = [product, "lib\(product).so"]
+            if names.contains(where: { FileManager.default.fileExists(atPath: own.appending(path: $0).path) }) { continue }
+            // …/<scratch>/<triple>/<configuration>/
+            let configuration = own.lastPathComponent
+            let scratch = own.deletingLastPathComponent().deletingLastPathComponent().path
+            FileHandle.standardError.write(Data("building \(product) …\n".utf8))
+            try await run(
+                "swift",
+                ["build", "-c", configuration, "--scratch-path", scratch, "--product", product],
+                in: URL(fileURLWithPath: scratch).deletingLastPathComponent().path
+            )
+        }
+    }
+}
