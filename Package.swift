@@ -156,15 +156,15 @@ let package = Package(
             "Control",
             "ControlCommands",
             [
-                "Domain", "FulfillmentJobs", "Jobs", "NotificationJobs", "Outbound", "Postgres", "ReconciliationJobs",
-                "Redis", "Sealing", "Store", "ThriveCart", .arguments,
+                "Domain", "FulfillmentJobs", "Jobs", "NotificationJobs", "Outbound", "PayPal", "Postgres",
+                "ReconciliationJobs", "Redis", "Sealing", "Store", "ThriveCart", .arguments,
                 .asyncHTTPClient, .log, .nio, .nioHTTP1,
             ]
         ),
         main(
             "gatehouse",
             in: "Control",
-            ["Boot", "ControlCommands", "Outbound", "Postgres", "Redis", "Sealing", .configuration, .log]
+            ["Boot", "ControlCommands", "Outbound", "PayPal", "Postgres", "Redis", "Sealing", .configuration, .log]
         ),
 
         service(
@@ -185,7 +185,7 @@ let package = Package(
             name: "TestKit",
             dependencies: [
                 "COpenSSL", "Domain", "Jobs", "PayPal", "Postgres", "Redis", "Sealing", "Store", "Web",
-                .asyncHTTPClient, .hummingbird, .httpTypes, .log, .nio, .nioPosix,
+                .asyncHTTPClient, .hummingbird, .httpTypes, .log, .nio, .nioHTTP1, .nioPosix,
             ],
             path: "Tests/TestKit",
             swiftSettings: .strict
@@ -229,7 +229,7 @@ let package = Package(
             "Control",
             of: ["ControlCommands", "gatehouse", "fulfillment"],
             [
-                "Domain", "FulfillmentJobs", "IngressRoutes", "Jobs", "Postgres", "Redis", "Sealing", "Store",
+                "Domain", "FulfillmentJobs", "IngressRoutes", "Jobs", "PayPal", "Postgres", "Redis", "Sealing", "Store",
                 "ThriveCart", "Web", .hummingbird, .lifecycle, .log,
             ]
         ),
@@ -242,7 +242,18 @@ let package = Package(
         tests(
             "Sandbox",
             of: ["SandboxPages"],
-            ["Domain", "SandboxKit", "ThriveCart", "Web", .asyncHTTPClient, .hummingbird, .httpTypes, .nio, .nioHTTP1]
+            [
+                "Domain", "SandboxKit", "Sealing", "ThriveCart", "Web", .asyncHTTPClient, .hummingbird, .httpTypes, .nio,
+                .nioHTTP1,
+            ]
+        ),
+        tests(
+            "Reconciliation",
+            of: ["ReconciliationJobs", "SandboxPages"],
+            [
+                "Domain", "FulfillmentJobs", "Jobs", "Postgres", "Redis", "Sealing", "Store", "ThriveCart", "Web",
+                .asyncHTTPClient, .hummingbird, .log,
+            ]
         ),
         tests("Deployment", of: [], ["Boot", "Web", .hummingbird, .httpTypes]),
 
@@ -277,7 +288,7 @@ let package = Package(
         ),
         .executableTarget(
             name: "faults",
-            dependencies: ["FaultKit", "Jobs", "Postgres", "Redis", "TestKit", .arguments],
+            dependencies: ["FaultKit", "Jobs", "Postgres", "Redis", "Seeds", "TestKit", .arguments],
             path: "Tests/Faults/Check",
             swiftSettings: .strict
         ),
@@ -292,15 +303,16 @@ let package = Package(
             "Journey",
             of: ["ingress", "fulfillment", "gatehouse", "sandbox"],
             [
-                "Domain", "FaultKit", "FulfillmentJobs", "IngressRoutes", "Jobs", "Postgres", "Redis", "Sealing", "Seeds",
+                "Domain", "FaultKit", "FulfillmentJobs", "IngressRoutes", "Jobs", "Postgres", "Redis", "Sealing",
+                "Seeds",
                 "Store", "ThriveCart", .asyncHTTPClient,
             ]
         ),
         .executableTarget(
             name: "bench",
             dependencies: [
-                "Domain", "FaultKit", "FulfillmentJobs", "Jobs", "Postgres", "Redis", "Sealing", "Store", "TestKit",
-                .arguments, .lifecycle, .log,
+                "Domain", "FaultKit", "FulfillmentJobs", "Jobs", "NotificationJobs", "Postgres", "Redis", "Sealing",
+                "Store", "TestKit", "notifications", .arguments, .lifecycle, .log, .nio,
             ],
             path: "Tests/Bench",
             swiftSettings: .strict

@@ -101,7 +101,7 @@ struct StatementLog {
     /// Ids that were there before and stay.
     private var known: Set<String> = []
 
-    private static let mark = "@@log@@ "
+    private static let mark: StaticString = "@@log@@ "
 
     init(_ system: Gatehouse) { self.system = system }
 
@@ -142,7 +142,7 @@ struct StatementLog {
 
     private static func entries(in log: String) -> [(session: String, statement: String, values: [String?])] {
         var entries: [(session: String, statement: String, values: [String?])] = []
-        for part in log.components(separatedBy: mark) {
+        for part in log.components(separatedBy: mark.description) {
             let line = part.replacing("\n\t", with: "\n").trimmingCharacters(in: .newlines)
             if line.hasPrefix("LOG:  execute "), let colon = line.dropFirst(14).range(of: ": ") {
                 entries.append(("", String(line[colon.upperBound...]), []))

@@ -107,11 +107,11 @@ struct IngressBench {
         let queue = JobQueue(redis: client, logger: .silent)
         guard let id = try await queue.peek("r1", count: 1, on: .fulfillment).first,
             var bytes = try await client.call(["HGET", .text(queue.key(.fulfillment, "job")), .text(id.text)]).bytes,
-            let key = try JobEnvelope(decoding: bytes).uniqueKey,
+            let key = try JobEnvelope(decoding: bytes, of: .fulfillment).uniqueKey,
             let place = bytes.firstRange(of: Array(key.utf8))
         else { throw Unreadable(text: "no job") }
         // redis-benchmark looks for its mark up to the first zero: the time in front is the queue's to fill in.
-        for index in 2..<8 { bytes[index] = 1 }
+        for index in 1..<6 { bytes[index] = 1 }
         bytes.replaceSubrange((place.upperBound - 12)..<place.upperBound, with: Array("__rand_int__".utf8))
         let envelope = try TestDirectory.make("envelope") + "/body"
         try Data(bytes).write(to: URL(fileURLWithPath: envelope))

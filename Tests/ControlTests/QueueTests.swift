@@ -108,6 +108,39 @@ import Testing
         }
     }
 
+    @Test func `what a queue lost track of is found and put right`() async throws {
+        let shop = try await Operator()
+        let queue = JobQueue(redis: shop.redis, logger: .silent)
+        for number in 0..<3 { try await queue.enqueue(Doomed(), id: "job-\(number)") }
+        #expect(try await shop.expectOK("queue", "verify", "fulfillment").output.contains("3 jobs"))
+        try await shop.redis.call(["DEL", .text(queue.key("fulfillment", "r1"))])
+        let broken = try await shop.gatehouse("queue", "verify", "fulfillment", "--json")
+        #expect(broken.exit == .code(3))
+        #expect((try broken.document()["faults"] as? [String: Int])?["lost"] == 3)
+        let repaired = try await shop.expectOK("queue", "repair", "fulfillment", "--json").document()
+        #expect(repaired["repaired"] as? Bool == true)
+        try await shop.expectOK("queue", "verify", "fulfillment")
+        #expect(try await queue.stats(of: "fulfillment").ready[.normal] == 3)
+    }
+
+    @Test func `letters in the archive are found, and put back in line once`() async throws {
+        let shop = try await Operator()
+        try await bury(["old-1", "old-2"], for: shop)
+        let queue = JobQueue(redis: shop.redis, logger: .silent)
+        let archive = StoredDeadLetters(store: shop.store)
+        #expect(try await queue.archiveDead(of: "fulfillment", before: .now.addingTimeInterval(60), to: archive) == 2)
+        #expect(try await shop.gatehouse("dead", "list", "--json").document()["dead"] as? [String] == [])
+        let listed = try await shop.expectOK("dead", "list", "--archived", "--json").document()
+        #expect((listed["dead"] as? [Any])?.count == 2)
+        let one = try await shop.expectOK("dead", "replay", "old-1", "--archived", "--json").document()
+        #expect(one["replayed"] as? [String] == ["old-1"])
+        let rest = try await shop.expectOK("dead", "replay", "--archived", "--all", "--yes", "--json").document()
+        #expect(rest["replayed"] as? [String] == ["old-2"])
+        #expect(try await shop.gatehouse("dead", "replay", "old-1", "--archived").exit == .code(3))
+        #expect(try await queue.stats(of: "fulfillment").ready[.normal] == 2)
+        #expect(try await shop.gatehouse("dead", "discard", "--all", "--archived").exit == .code(64))
+    }
+
     @Test func `a job is shown where it is, and taken out`() async throws {
         let shop = try await Operator()
         let queue = JobQueue(redis: shop.redis, logger: .silent)

@@ -66,6 +66,16 @@ enum Reading {
         try Span.parse(text) ?? fail("a time is 500ms, 10s, 15m, 2h or 7d")
     }
 
+    /// So many in a time, or no limit.
+    static func rate(_ text: String) throws -> RateChange {
+        if text == "off" { return RateChange() }
+        let parts = text.split(separator: "/")
+        guard parts.count == 2, let count = Int(parts[0]), (1...1_000_000).contains(count),
+            let period = Span.parse(String(parts[1])), period > .zero
+        else { return try fail("a rate is 10/1s, 100/1m or off") }
+        return RateChange(rate: Rate(count, per: period, burst: count))
+    }
+
     /// A moment, or an age.
     static func moment(_ text: String) throws -> Date {
         try Moment.parse(text, now: .now)
@@ -73,4 +83,9 @@ enum Reading {
     }
 
     private static func fail<Value>(_ message: String) throws -> Value { throw ValidationError(message) }
+}
+
+/// A rate that is set, or taken away.
+struct RateChange: Sendable, Hashable {
+    var rate: Rate?
 }

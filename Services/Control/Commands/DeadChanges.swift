@@ -1,6 +1,9 @@
 import ArgumentParser
 import Foundation
+import FulfillmentJobs
 import Jobs
+import Postgres
+import Store
 
 // Replaying and discarding dead letters: one, some, or all that fit.
 
@@ -10,7 +13,8 @@ struct ReplayDead: OperatorCommand {
         abstract: "Run dead letters again.",
         discussion: """
             Attempts and errors are forgotten. Many at once, by --all, --kind, --error, --since or --until, are shown \
-            first and replayed after a yes, or with --yes. Exit status 3 when none of them was dead.
+            first and replayed after a yes, or with --yes. With --archived those that were moved to Postgres. Exit \
+            status 3 when none of them was dead.
 
             EXAMPLE
               gatehouse dead replay 01K0example0000000000
@@ -19,7 +23,7 @@ struct ReplayDead: OperatorCommand {
             """
     )
 
-    static let needs: Set<Need> = [.redis]
+    static let needs: Set<Need> = [.redis, .database]
 
     @OptionGroup var which: WhichDead
     @OptionGroup var output: OutputOptions
@@ -50,10 +54,11 @@ struct ReplayDead: OperatorCommand {
 
     func answer(at desk: Desk) async throws -> Reply {
         let queues = try desk.queues
-        let chosen = try await which.choose(in: queues)
+        let chosen = try await which.choose(at: desk)
         guard try which.confirms(chosen, "Replay", quietly: output.json) else {
             return Reply(preview: DeadPreview(chosen.letters))
         }
+        if which.filter.archived { return try await replayArchived(chosen, at: desk) }
         var reply = Reply(missing: chosen.missing)
         try await chosen.inPages("replaying") { ids, queue in
             for (id, result) in zip(ids, try await queues.replay(ids, on: queue)) {
@@ -63,6 +68,40 @@ struct ReplayDead: OperatorCommand {
                 case .superseded: reply.superseded.append(id.text)
                 }
             }
+        }
+        return reply
+    }
+
+    /// A letter of the archive that was not put back in line since: the latest of the job.
+    fileprivate static func kept(_ id: String, of queue: String?, in store: Store) async throws -> KeptDeadLetter? {
+        var search = DeadLetterSearch()
+        search.queue = queue
+        search.job = id
+        search.isWaiting = true
+        search.limit = 1
+        let wanted = search
+        return try await store.read { try $0.search(wanted) }.first
+    }
+
+    /// From the archive each goes back in line, and that is noted there.
+    private func replayArchived(_ chosen: ChosenDead, at desk: Desk) async throws -> Reply {
+        let (queues, store) = (try desk.queues, try desk.store)
+        var reply = Reply(missing: chosen.missing)
+        let progress = ProgressLine("replaying")
+        defer { progress.finish() }
+        for (number, entry) in chosen.letters.enumerated() {
+            progress.show(number, of: chosen.letters.count)
+            guard let kept = try await Self.kept(entry.id, of: entry.queue, in: store) else {
+                reply.missing.append(entry.id)
+                continue
+            }
+            let (letter, queue) = try kept.letter()
+            switch try await queues.replay(archived: [letter], on: queue).first {
+            case .duplicate(let other) where other != letter.id: reply.superseded.append(entry.id)
+            default: reply.replayed.append(entry.id)
+            }
+            let now = Date.now
+            try await store.transaction { _ = try $0.markReplayed(kept.key, at: now) }
         }
         return reply
     }
@@ -102,9 +141,13 @@ struct DiscardDead: OperatorCommand {
         }
     }
 
+    func validate() throws {
+        guard !which.filter.archived else { throw ValidationError("What is in the archive stays there.") }
+    }
+
     func answer(at desk: Desk) async throws -> Reply {
         let queues = try desk.queues
-        let chosen = try await which.choose(in: queues)
+        let chosen = try await which.choose(at: desk)
         guard try which.confirms(chosen, "Delete", quietly: output.json) else {
             return Reply(preview: DeadPreview(chosen.letters))
         }
@@ -135,11 +178,15 @@ struct WhichDead: ParsableArguments {
         }
     }
 
-    func choose(in queues: JobQueue) async throws -> ChosenDead {
-        guard !ids.isEmpty else { return ChosenDead(letters: try await filter.letters(in: queues)) }
+    func choose(at desk: Desk) async throws -> ChosenDead {
+        guard !ids.isEmpty else { return ChosenDead(letters: try await filter.letters(at: desk)) }
+        let queues = try desk.queues
         var chosen = ChosenDead()
         for id in ids {
-            if let (queue, job) = try await queues.find(JobID(id), on: filter.queue.queue), job.place == .dead {
+            if filter.archived {
+                let kept = try await ReplayDead.kept(id, of: filter.queue.queue?.text, in: desk.store)
+                if let kept { chosen.letters.append(DeadEntry(kept)) } else { chosen.missing.append(id) }
+            } else if let (queue, job) = try await queues.find(JobID(id), on: filter.queue.queue), job.place == .dead {
                 chosen.letters.append(DeadEntry(job, of: queue))
             } else {
                 chosen.missing.append(id)

@@ -1,6 +1,8 @@
 import ArgumentParser
 import Foundation
 import Jobs
+import Postgres
+import Store
 
 /// `gatehouse dead`: jobs that gave up and wait for a person.
 struct DeadLetters: AsyncParsableCommand {
@@ -32,10 +34,11 @@ struct ListDead: OperatorCommand {
             EXAMPLE
               gatehouse dead list
               gatehouse dead list --kind fulfillment.apply --error timed --since 2h
+              gatehouse dead list --archived --since 30d
             """
     )
 
-    static let needs: Set<Need> = [.redis]
+    static let needs: Set<Need> = [.redis, .database]
 
     @OptionGroup var filter: DeadFilter
 
@@ -81,7 +84,7 @@ struct ListDead: OperatorCommand {
     }
 
     func answer(at desk: Desk) async throws -> Reply {
-        let found = try await filter.letters(in: desk.queues, limit: limit + 1)
+        let found = try await filter.letters(at: desk, limit: limit + 1)
         return Reply(Array(found.prefix(limit)), more: found.count > limit, place: filter.queue.named)
     }
 }
@@ -106,6 +109,17 @@ struct DeadEntry: Encodable, Sendable {
         crashes = letter.crashes
         reason = letter.reason
         lastError = letter.lastError.isEmpty ? nil : letter.lastError
+    }
+
+    init(_ kept: KeptDeadLetter) {
+        id = kept.key.job
+        queue = kept.key.queue
+        kind = kept.kind
+        since = kept.key.diedAt
+        attempts = kept.attempt
+        crashes = kept.crashes
+        reason = kept.reason
+        lastError = kept.lastError.isEmpty ? nil : kept.lastError
     }
 
     init(_ job: JobRecord, of queue: QueueName) {
@@ -146,10 +160,15 @@ struct DeadFilter: ParsableArguments {
     )
     var until: Date?
 
+    @Flag(name: .long, help: "Those that have lain so long that they were moved to Postgres.")
+    var archived = false
+
     var isNarrow: Bool { kind != nil || error != nil || since != nil || until != nil }
 
-    /// At most `limit` of those that fit, queue by queue, the oldest first.
-    func letters(in queues: JobQueue, limit: Int = .max) async throws -> [DeadEntry] {
+    /// At most `limit` of those that fit: queue by queue, the oldest first; from the archive, the newest first.
+    func letters(at desk: Desk, limit: Int = .max) async throws -> [DeadEntry] {
+        if archived { return try await archivedLetters(at: desk, limit: limit) }
+        let queues = try desk.queues
         var found: [DeadEntry] = []
         for name in try await queues.names(queue.queue) {
             var from = 0
@@ -165,6 +184,26 @@ struct DeadFilter: ParsableArguments {
                 from += page.looked
                 if page.looked < 500 { break }
             }
+        }
+        return Array(found.prefix(limit))
+    }
+
+    /// Those that were not put back in line since.
+    private func archivedLetters(at desk: Desk, limit: Int) async throws -> [DeadEntry] {
+        var search = DeadLetterSearch()
+        search.queue = queue.queue?.text
+        search.kind = kind?.text
+        search.since = since
+        search.until = until
+        search.isWaiting = true
+        search.limit = 500
+        var found: [DeadEntry] = []
+        while found.count < limit {
+            let wanted = search
+            let page = try await desk.store.read { try $0.search(wanted) }
+            found += page.map { DeadEntry($0) }.filter(fits)
+            guard page.count == 500, let last = page.last else { break }
+            search.after = last.key
         }
         return Array(found.prefix(limit))
     }

@@ -30,7 +30,7 @@ struct ListPolicies: OperatorCommand {
         var policies: [PolicyEntry]
 
         func show(on page: inout Page) {
-            var table = Table("kind", .number("attempts"), "backoff", "lease", "timeout", "expiry", "group", "set by")
+            var table = Table("kind", .number("attempts"), "backoff", "lease", "timeout", "expiry", "group", "rate", "set by")
             for policy in policies {
                 table.row(
                     Table.Cell(policy.kind),
@@ -40,6 +40,7 @@ struct ListPolicies: OperatorCommand {
                     Table.Cell(policy.timeoutMs.map { Span.text(.milliseconds($0)) }),
                     Table.Cell(policy.expiryMs.map { Span.text(.milliseconds($0)) }),
                     Table.Cell("\(policy.groupSlots) at a time" + (policy.holdsGroup ? ", held" : "")),
+                    Table.Cell(policy.rate),
                     Table.Cell(policy.setBy, policy.setBy == "operator" ? .warning : .plain)
                 )
             }
@@ -64,6 +65,8 @@ struct PolicyEntry: Encodable, Sendable {
     var expiryMs: Int?
     var groupSlots: Int
     var holdsGroup: Bool
+    /// `10/1 s`; absent without a limit.
+    var rate: String?
     /// `code` or `operator`.
     var setBy: String
 
@@ -77,6 +80,7 @@ struct PolicyEntry: Encodable, Sendable {
         expiryMs = found.policy.expiry?.inWholeMilliseconds
         groupSlots = found.policy.groupSlots
         holdsGroup = found.policy.holdsGroup
+        rate = found.policy.rate.map { "\($0.count)/\(Span.text($0.period))" }
         setBy = found.isOperators ? "operator" : "code"
     }
 }
@@ -140,6 +144,13 @@ struct SetPolicy: OperatorCommand {
     @Option(name: .long, help: "Jobs of one group that may run at a time, 1 to 1000; more than 1 gives up their order.")
     var groupSlots: Int?
 
+    @Option(
+        name: .long,
+        help: ArgumentHelp("Starts at most so many in a time, such as 10/1s or 100/1m; off is no limit.", valueName: "rate"),
+        transform: Reading.rate
+    )
+    var rate: RateChange?
+
     @OptionGroup var queue: QueueOption
     @OptionGroup var output: OutputOptions
 
@@ -148,8 +159,10 @@ struct SetPolicy: OperatorCommand {
             throw ValidationError("--attempts and --group-slots must be between 1 and 1000.")
         }
         guard lease.map({ $0 >= .seconds(1) }) ?? true else { throw ValidationError("--lease must be at least 1s.") }
-        guard attempts != nil || groupSlots != nil || [backoff, backoffLimit, lease, timeout, expiry].contains(where: { $0 != nil })
-        else { throw ValidationError("Say what to change, such as --attempts 20.") }
+        let spans = [backoff, backoffLimit, lease, timeout, expiry]
+        guard attempts != nil || groupSlots != nil || rate != nil || spans.contains(where: { $0 != nil }) else {
+            throw ValidationError("Say what to change, such as --attempts 20.")
+        }
     }
 
     func answer(at desk: Desk) async throws -> PolicyChange {
@@ -161,6 +174,7 @@ struct SetPolicy: OperatorCommand {
         if let timeout { policy.timeout = timeout == .zero ? nil : timeout }
         if let expiry { policy.expiry = expiry == .zero ? nil : expiry }
         if let groupSlots { policy.groupSlots = groupSlots }
+        if let rate { policy.rate = rate.rate }
         policy.backoff = try changed(policy.backoff)
         try await queues.setPolicy(policy, of: kind, on: found.queue)
         return PolicyChange(policy: PolicyEntry(try await queues.policy(of: kind, on: found.queue)))
@@ -229,6 +243,7 @@ struct PolicyChange: Answer {
             "Timeout": policy.timeoutMs.map { Table.Cell(Span.text(.milliseconds($0))) },
             "Expiry": policy.expiryMs.map { Table.Cell(Span.text(.milliseconds($0))) },
             "Group": Table.Cell("\(policy.groupSlots) at a time"),
+            "Rate": policy.rate.map { Table.Cell($0) },
         ])
     }
 }
@@ -278,11 +293,15 @@ extension Backoff {
     fileprivate var words: String {
         switch self {
         case .exponential(let first, let factor, let limit, _):
-            "\(Span.text(first)), × \(factor.formatted(.number.locale(Locale(identifier: "en_US_POSIX")))) up to \(Span.text(limit))"
+            "\(Span.text(first)), × \(factor.inEnglish) up to \(Span.text(limit))"
         case .table(let delays, _):
             "\(delays.map { Span.text($0) }.joined(separator: ", ")) after the first failure"
         }
     }
+}
+
+extension Double {
+    fileprivate var inEnglish: String { formatted(.number.locale(Locale(identifier: "en_US_POSIX"))) }
 }
 
 extension Duration {

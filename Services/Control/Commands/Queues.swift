@@ -51,7 +51,10 @@ struct QueueControl: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "queue",
         abstract: "Pause, resume and tune one queue.",
-        subcommands: [SwitchQueue<Pausing>.self, SwitchQueue<Resuming>.self]
+        subcommands: [
+            SwitchQueue<Pausing>.self, SwitchQueue<Resuming>.self, CheckQueue<Verifying>.self,
+            CheckQueue<Repairing>.self,
+        ]
     )
 }
 

@@ -4,6 +4,7 @@ package import Postgres
 package import Redis
 package import Sealing
 import Store
+package import ThriveCart
 
 /// What a command can't do without; all that is missing is told at once, before anything is done.
 package enum Need: Sendable, Hashable, CaseIterable {
@@ -26,6 +27,19 @@ package struct Desk: Sendable {
     private let openPayPal: PayPalClient?
     /// What PayPal signs its webhooks for; nil where none is set.
     let payPalWebhookID: String?
+    /// Where ThriveCart's read API is, and how often it may be asked.
+    let books: Books
+
+    package struct Books: Sendable {
+        package var address: String
+        /// 0 is without a limit.
+        package var requestsPerMinute: Int
+
+        package init(address: String = ThriveCartAPI.address, requestsPerMinute: Int = 60) {
+            self.address = address
+            self.requestsPerMinute = requestsPerMinute
+        }
+    }
 
     package init(
         database: PostgresPool?,
@@ -33,6 +47,7 @@ package struct Desk: Sendable {
         sealer: Sealer?,
         ingress: String,
         endpointRules: EndpointURL.Rules = .strict,
+        books: Books = Books(),
         payPal: PayPalClient? = nil,
         payPalWebhookID: String? = nil
     ) {
@@ -43,6 +58,7 @@ package struct Desk: Sendable {
         self.endpointRules = endpointRules
         openPayPal = payPal
         self.payPalWebhookID = payPalWebhookID
+        self.books = books
     }
 
     /// For a command that needs nothing, or opens what it needs by itself.

@@ -42,6 +42,8 @@ struct QueueEntry: Encodable, Sendable {
     var dead: Int
     /// Of kinds that no worker knows.
     var parked: Int
+    /// Kept back because their kind has used up its rate.
+    var limited: Int
     var paused: Bool
     /// How long the job at the front has waited since it was enqueued, in seconds; absent where none waits.
     var oldestSeconds: Int?
@@ -84,6 +86,7 @@ struct QueueEntry: Encodable, Sendable {
         running = stats.running
         dead = stats.dead
         parked = stats.parked.values.reduce(0, +)
+        limited = stats.limited.values.reduce(0, +)
         paused = stats.isPaused
         oldestSeconds = stats.oldestReady.map { Self.seconds(from: $0, to: stats.now) }
         lagSeconds = stats.nextDue.map { Self.seconds(from: $0, to: stats.now) } ?? 0
@@ -96,6 +99,8 @@ struct QueueEntry: Encodable, Sendable {
 
     /// Jobs wait, or should run by now, and nobody is there to take them.
     var isDeserted: Bool { workers == 0 && (ready > 0 || running > 0 || lagSeconds > 0) }
+
+    fileprivate var lag: Tone { lagSeconds > 10 ? .warning : .plain }
 
     var state: Table.Cell {
         if paused { return Table.Cell("paused", .warning) }
@@ -114,6 +119,7 @@ extension Table {
             .number("running"),
             .number("dead"),
             .number("parked"),
+            .number("limited"),
             .number("oldest"),
             .number("lag"),
             .number("in/s"),
@@ -130,8 +136,9 @@ extension Table {
                 Cell("\(queue.running)"),
                 Cell("\(queue.dead)", queue.dead > 0 ? .bad : .plain),
                 Cell("\(queue.parked)", queue.parked > 0 ? .warning : .plain),
+                Cell("\(queue.limited)"),
                 Cell(queue.oldestSeconds.map { Span.text(.seconds($0)) }),
-                Cell(Span.text(.seconds(queue.lagSeconds)), queue.lagSeconds > 10 ? .warning : .plain),
+                Cell(queue.lagSeconds == 0 ? "0 s" : Span.text(.seconds(queue.lagSeconds)), queue.lag),
                 Cell(queue.rates.map { Self.rate($0.enqueued) }),
                 Cell(queue.rates.map { Self.rate($0.settled) }),
                 Cell(queue.rates.map { Self.rate($0.failed) }, (queue.rates?.failed ?? 0) > 0 ? .warning : .plain),
@@ -153,34 +160,10 @@ extension Desk {
 }
 
 extension JobQueue {
-    /// The queue that is meant, or all.
-    func names(_ wanted: QueueName?) async throws -> [QueueName] {
+    /// The queue that is meant, or every queue that a job was ever put in or a worker ran.
+    func names(_ wanted: QueueName? = nil) async throws -> [QueueName] {
         if let wanted { return [wanted] }
-        return try await names()
-    }
-
-    /// Every queue that a job was ever put in, or a worker ran, by name.
-    ///
-    /// Walks all keys of Redis; a queue has a handful, and one for each job that is to be there once.
-    func names() async throws -> [QueueName] {
-        let head = "\(prefix):{"
-        var names: Set<String> = []
-        var cursor = "0"
-        repeat {
-            // The counters are made by the first job, the meta by the first worker.
-            let answer = try await redis.call(["SCAN", .text(cursor), "MATCH", .text("\(head)*}:[cm]*"), "COUNT", 5000])
-            guard let parts = answer.array, parts.count == 2, let next = parts[0].string, let keys = parts[1].array
-            else {
-                throw CommandProblem.failure("Redis answered SCAN with something else")
-            }
-            for key in keys.compactMap(\.string) {
-                for tail in ["}:count", "}:meta"] where key.hasSuffix(tail) {
-                    names.insert(String(key.dropFirst(head.count).dropLast(tail.count)))
-                }
-            }
-            cursor = next
-        } while cursor != "0"
-        return names.sorted().compactMap { QueueName($0) }
+        return try await queueNames()
     }
 
     /// A job of that id, in the queue that is meant or in any.
