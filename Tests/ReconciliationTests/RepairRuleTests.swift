@@ -323,7 +323,8 @@ import ThriveCart
             let email = try #require(EmailAddress("ana@example.com"))
             try await shop.store.transaction { transaction in
                 let member = try #require(try transaction.member(email: email, of: shop.site.id))
-                let plan = try #require(try transaction.plan(slug: try #require(Slug("course")), of: shop.site.id))
+                let slug = try #require(Slug("course"))
+                let plan = try #require(try transaction.plan(slug: slug, of: shop.site.id))
                 try transaction.grant(plan, to: member, until: nil, by: "operator", at: .now)
             }
             try await shop.refund(order, isHeard: false)
