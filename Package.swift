@@ -274,7 +274,7 @@ let package = Package(
         ),
         .executableTarget(
             name: "faults",
-            dependencies: ["FaultKit", "Jobs", "Postgres", "Redis", "TestKit", .arguments],
+            dependencies: ["FaultKit", "Jobs", "Postgres", "Redis", "Seeds", "TestKit", .arguments],
             path: "Tests/Faults/Check",
             swiftSettings: .strict
         ),
@@ -296,8 +296,8 @@ let package = Package(
         .executableTarget(
             name: "bench",
             dependencies: [
-                "Domain", "FaultKit", "FulfillmentJobs", "Jobs", "Postgres", "Redis", "Sealing", "Store", "TestKit",
-                .arguments, .lifecycle, .log,
+                "Domain", "FaultKit", "FulfillmentJobs", "Jobs", "Postgres", "Redis", "Sealing", "Seeds", "Store",
+                "TestKit", .arguments, .lifecycle, .log,
             ],
             path: "Tests/Bench",
             swiftSettings: .strict
