@@ -23,6 +23,7 @@ package struct Gatehouse: AsyncParsableCommand {
             CommandGroup(name: "Set up:", subcommands: [Migrate.self, Sites.self, Plans.self, Keys.self]),
             CommandGroup(name: "Try:", subcommands: [Simulate.self]),
             CommandGroup(name: "Look:", subcommands: [Access.self, Members.self, Events.self, Leads.self]),
+            CommandGroup(name: "Compare:", subcommands: [Reconcile.self, Discrepancies.self, Backfill.self]),
             CommandGroup(name: "Tell:", subcommands: [Endpoints.self, Deliveries.self, Mails.self]),
             CommandGroup(
                 name: "Run:",

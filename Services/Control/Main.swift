@@ -27,7 +27,11 @@ import Sealing
             redis: needs.contains(.redis) ? settings.redis.map { RedisClient($0, logger: silent) } : nil,
             sealer: settings.keys.map { Sealer($0) },
             ingress: settings.appURL,
-            endpointRules: settings.outbound.rules
+            endpointRules: settings.outbound.rules,
+            books: Desk.Books(
+                address: settings.thriveCart.address,
+                requestsPerMinute: settings.thriveCart.requestsPerMinute
+            )
         )
     }
 }

@@ -20,10 +20,12 @@ import Web
                     sealer: try process.sealer(),
                     client: GuardedClient(policy: settings.outbound.policy),
                     rules: settings.outbound.rules,
+                    retention: settings.outbound.retention,
                     logger: process.logger
                 ),
                 queue: jobs,
-                runs: [DeliverMessage.self],
+                runs: [DeliverMessage.self, PruneMessages.self],
+                schedule: [.hourly(PruneMessages())],
                 concurrency: settings.outbound.concurrency,
                 logger: process.logger
             )

@@ -11,6 +11,8 @@ package struct NotificationDependencies: Sendable {
     package let store: Store
     package let jobs: JobQueue
     package let sealer: Sealer
+    /// How long what is settled is kept.
+    let retention: Duration
     let logger: Logger
     private let client: GuardedClient
     private let rules: EndpointURL.Rules
@@ -23,6 +25,7 @@ package struct NotificationDependencies: Sendable {
         sealer: Sealer,
         client: GuardedClient,
         rules: EndpointURL.Rules,
+        retention: Duration = .seconds(30 * 86_400),
         now: @escaping @Sendable () -> Date = { Date() },
         logger: Logger
     ) {
@@ -31,6 +34,7 @@ package struct NotificationDependencies: Sendable {
         self.sealer = sealer
         self.client = client
         self.rules = rules
+        self.retention = retention
         self.logger = logger
         claims = Gathering { claims in try await store.transaction { try $0.claim(claims, at: now()) } }
         attempts = Gathering { attempts in

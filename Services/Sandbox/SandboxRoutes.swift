@@ -4,6 +4,8 @@ package import Web
 /// Everything that the sandbox serves, around one shop.
 package struct SandboxRoutes: Sendable {
     let shop: Shop
+    /// What another shop would get of us.
+    package let inbox = HookInbox()
     private let renderer: PageRenderer
 
     /// Throws where a page's template can't be read, which a test would have told.
@@ -18,6 +20,8 @@ package struct SandboxRoutes: Sendable {
             OrderPages(shop: shop, renderer: renderer).routes,
             DeliveryPages(shop: shop, renderer: renderer).routes,
             WorkshopPages(shop: shop, renderer: renderer).routes,
+            HookPages(inbox: inbox, renderer: renderer).routes,
+            HookRoutes(inbox: inbox).routes,
             OrderRoutes(shop: shop).routes,
             DeliveryRoutes(shop: shop).routes,
             BookRoutes(shop: shop).routes,

@@ -55,6 +55,8 @@ package struct Settings: Sendable {
         package let plain: Bool
         /// How many deliveries one process has under way at once.
         package let concurrency: Int
+        /// How long messages, their attempts and letters are kept after they are settled.
+        package let retention: Duration
 
         package var policy: AddressPolicy { AddressPolicy(allowing: allowed) }
         package var rules: EndpointURL.Rules { plain ? .development : .strict }
@@ -128,7 +130,8 @@ package struct Settings: Sendable {
         outbound = Outgoing(
             allowed: reader.value(.outboundAllow, Self.ranges) ?? [],
             plain: reader.value(.outboundPlain) { Bool($0.lowercased()) } ?? false,
-            concurrency: reader.whole(.deliveryConcurrency, 1...10_000)
+            concurrency: reader.whole(.deliveryConcurrency, 1...10_000),
+            retention: .seconds(reader.whole(.messageRetentionDays, 4...3650) * 86_400)
         )
         mail = Mail(
             sendmail: reader.value(.sendmail) { $0.split(separator: " ").map(String.init) } ?? [],

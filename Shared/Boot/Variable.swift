@@ -29,6 +29,7 @@ package enum Variable: String, CaseIterable, Sendable {
     case outboundAllow = "OUTBOUND_ALLOW"
     case outboundPlain = "OUTBOUND_PLAIN"
     case deliveryConcurrency = "DELIVERY_CONCURRENCY"
+    case messageRetentionDays = "MESSAGE_RETENTION_DAYS"
     case sendmail = "SENDMAIL"
     case mailFrom = "MAIL_FROM"
 
@@ -91,6 +92,7 @@ package enum Variable: String, CaseIterable, Sendable {
         case .outboundAllow, .sendmail, .mailFrom: ""
         case .outboundPlain: "false"
         case .deliveryConcurrency: "2000"
+        case .messageRetentionDays: "30"
         case .sandboxWebhookURLs: "http://127.0.0.1:8080/webhooks/thrivecart/demo"
         case .sandboxThriveCartAccount: "demoshop"
         case .sandboxThriveCartAPIKey: "sandbox-api-key"
@@ -121,6 +123,7 @@ package enum Variable: String, CaseIterable, Sendable {
         case .outboundAllow: "set it to networks with commas, such as 127.0.0.0/8; leave it empty in production"
         case .outboundPlain: "set it to true or false"
         case .deliveryConcurrency: "set it to how many deliveries are under way at once, 1 to 10000"
+        case .messageRetentionDays: "set it to how many days settled messages are kept, 4 to 3650"
         case .sendmail: "set it to a program that takes a mail, such as /usr/bin/msmtp -t, or leave it empty"
         case .mailFrom: "set it to the address that mails come from"
         case .payPalEnvironment: "set it to sandbox or live"

@@ -33,6 +33,15 @@ package struct Identifier<Subject>: Hashable, Sendable, Comparable {
         return Self(UUID(uuid: bytes))
     }
 
+    /// Below every id that was made at `moment` or later.
+    package static func lowest(at moment: Date) -> Self {
+        var bytes = new(at: moment).uuid.uuid
+        (bytes.6, bytes.7) = (0x70, 0)
+        (bytes.8, bytes.9, bytes.10, bytes.11) = (0x80, 0, 0, 0)
+        (bytes.12, bytes.13, bytes.14, bytes.15) = (0, 0, 0, 0)
+        return Self(UUID(uuid: bytes))
+    }
+
     package static func < (left: Self, right: Self) -> Bool {
         left.description < right.description
     }

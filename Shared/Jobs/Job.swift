@@ -40,14 +40,22 @@ extension Job {
     package var priority: JobPriority { .normal }
 
     package func payload() throws -> [UInt8] {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return Array(try encoder.encode(self))
+        Array(try PayloadJSON.encoder.encode(self))
     }
 
     package init(payload: [UInt8], version: Int) throws {
-        self = try JSONDecoder().decode(Self.self, from: Data(payload))
+        self = try PayloadJSON.decoder.decode(Self.self, from: Data(payload))
     }
+}
+
+/// Made once: they are not changed any more, and making them costs as much as using them.
+private enum PayloadJSON {
+    static let encoder: JSONEncoder = {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return encoder
+    }()
+    static let decoder = JSONDecoder()
 }
 
 /// What became of a job that ran and did not fail.
@@ -78,8 +86,12 @@ package protocol TransientError: Error {
     var isTransient: Bool { get }
     /// When the other side said how long to wait.
     var retryAfter: Duration? { get }
+    /// Something that every job needs is away, and it was not the job's doing: it is put off and spends no attempt, so that
+    /// an outage of hours sends nothing to the dead letters.
+    var isOutage: Bool { get }
 }
 
 extension TransientError {
     package var retryAfter: Duration? { nil }
+    package var isOutage: Bool { false }
 }

@@ -88,13 +88,18 @@ extension JobEnvelope {
 
     /// Reads what `encoded` wrote. Throws `malformed` for anything else, also for a format of a later release.
     package init(decoding bytes: [UInt8], of queue: QueueName) throws(JobsError) {
+        try self.init(decoding: bytes, of: queue, known: [])
+    }
+
+    init(decoding bytes: [UInt8], of queue: QueueName, known: [KindOnWire]) throws(JobsError) {
         var reader = Reader(bytes: bytes[...])
         let flags = try reader.integer(1)
         guard flags & 0b1100_0000 == UInt64(Self.format) else { throw .malformed("envelope format") }
         guard let priority = JobPriority(rawValue: Int(flags & 3)) else { throw .malformed("envelope flags") }
         let created = try reader.integer(5)
-        let name = try reader.short()
-        kind = JobKind(unchecked: name.hasPrefix(".") ? queue.whole.text + name : name)
+        let name = try reader.shortBytes()
+        // Because a batch has many of few kinds, they are found and not made.
+        kind = known.first { $0.bytes.elementsEqual(name) }?.kind ?? KindOnWire(name, of: queue).kind
         payload = []
         self.priority = priority
         enqueuedAt = created == 0 ? nil : Date(milliseconds: Self.epoch + Int(created))
@@ -119,12 +124,31 @@ extension JobEnvelope {
             return bytes.prefix(width).reduce(0) { $0 << 8 | UInt64($1) }
         }
 
-        mutating func short() throws(JobsError) -> String {
+        mutating func shortBytes() throws(JobsError) -> ArraySlice<UInt8> {
             let count = Int(try integer(1))
             guard bytes.count >= count else { throw .malformed("envelope is cut short") }
             defer { bytes.removeFirst(count) }
-            return String(decoding: bytes.prefix(count), as: UTF8.self)
+            return bytes.prefix(count)
         }
+
+        mutating func short() throws(JobsError) -> String { String(decoding: try shortBytes(), as: UTF8.self) }
+    }
+}
+
+/// A kind, and how it is written in the envelopes of a queue.
+struct KindOnWire {
+    let kind: JobKind
+    let bytes: [UInt8]
+
+    init(_ kind: JobKind, in queue: QueueName) {
+        self.kind = kind
+        bytes = Array(kind.text.abbreviated(in: queue).utf8)
+    }
+
+    init(_ bytes: ArraySlice<UInt8>, of queue: QueueName) {
+        let name = String(decoding: bytes, as: UTF8.self)
+        kind = JobKind(unchecked: name.hasPrefix(".") ? queue.whole.text + name : name)
+        self.bytes = Array(bytes)
     }
 }
 

@@ -14,15 +14,32 @@ final class JobMetrics: Sendable {
 
     private struct Handles {
         var counters: [Key: Counter] = [:]
-        var timers: [Key: Timer] = [:]
+    }
+
+    /// Two for each kind, found without a lock: they are asked for twice a job.
+    private struct Timers {
+        var run: Timer
+        var age: Timer
     }
 
     private let queue: QueueName
     private let running: Gauge
     private let handles = Mutex(Handles())
+    private let timers: [JobKind: Timers]
 
-    init(_ queue: QueueName) {
+    init(_ queue: QueueName, kinds: some Sequence<JobKind>) {
         self.queue = queue
+        let timers = Set(kinds).map { kind in
+            let dimensions = [("queue", queue.text), ("kind", kind.text)]
+            return (
+                kind,
+                Timers(
+                    run: Timer(label: "jobs_run_seconds", dimensions: dimensions),
+                    age: Timer(label: "jobs_age_seconds", dimensions: dimensions)
+                )
+            )
+        }
+        self.timers = Dictionary(uniqueKeysWithValues: timers)
         running = Gauge(label: "jobs_running", dimensions: [("queue", queue.text)])
     }
 
@@ -36,9 +53,9 @@ final class JobMetrics: Sendable {
 
     func lost(_ kind: JobKind) { counter("jobs_leases_lost_total", kind).increment() }
 
-    func ran(_ kind: JobKind, for duration: Duration) { timer("jobs_run_seconds", kind).record(duration: duration) }
+    func ran(_ kind: JobKind, for duration: Duration) { timers[kind]?.run.record(duration: duration) }
 
-    func waited(_ kind: JobKind, for duration: Duration) { timer("jobs_age_seconds", kind).record(duration: duration) }
+    func waited(_ kind: JobKind, for duration: Duration) { timers[kind]?.age.record(duration: duration) }
 
     func running(_ count: Int) { running.record(count) }
 
@@ -50,16 +67,6 @@ final class JobMetrics: Sendable {
             let counter = Counter(label: name, dimensions: dimensions)
             handles.counters[key] = counter
             return counter
-        }
-    }
-
-    private func timer(_ name: String, _ kind: JobKind) -> Timer {
-        let key = Key(name: name, kind: kind, value: "")
-        return handles.withLock { handles in
-            if let timer = handles.timers[key] { return timer }
-            let timer = Timer(label: name, dimensions: [("queue", queue.text), ("kind", kind.text)])
-            handles.timers[key] = timer
-            return timer
         }
     }
 }

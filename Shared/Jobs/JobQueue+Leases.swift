@@ -210,7 +210,8 @@ extension JobQueue {
 
 extension JobQueue {
     private func command(_ script: RedisScript, _ queue: QueueName, _ arguments: [RedisArgument]) -> [RedisArgument] {
-        ["EVALSHA", .text(script.sha1), 1, .text(key(queue))] + arguments
+        let keys = keys(queue)
+        return ["EVALSHA", .text(script.sha1), .int(keys.count)] + keys.map { .text($0) } + arguments
     }
 
     private static func arguments(_ settlements: [Settlement]) -> [RedisArgument] {
@@ -221,7 +222,11 @@ extension JobQueue {
             arguments.append(.text(settlement.id.text))
             arguments.append(.text(settlement.fence))
             switch settlement.how {
-            case .done: arguments += ["done", 0, ""]
+            case .done:
+                // Because most are, and a literal array each is one allocation each.
+                arguments.append("done")
+                arguments.append(0)
+                arguments.append("")
             case .discarded: arguments += ["discard", 0, ""]
             case .snoozed(let wait): arguments += ["snooze", .int(max(0, wait.milliseconds)), ""]
             case .retry(let error, let after):
@@ -272,6 +277,7 @@ extension JobQueue {
             undecodable: []
         )
         answer.leases.reserveCapacity(jobs.count)
+        let known = jobs.isEmpty ? [] : request.kinds.map { KindOnWire($0.kind, in: queue) }
         for job in jobs {
             guard let fields = job.array, fields.count == 7, let id = fields[0].string, let attempt = fields[1].int,
                 let crashes = fields[2].int, let lease = fields[3].int, let timeout = fields[4].int,
@@ -288,7 +294,7 @@ extension JobQueue {
                         duration: .milliseconds(lease),
                         timeout: timeout == 0 ? nil : .milliseconds(timeout),
                         firstFailedAt: first == 0 ? nil : Date(milliseconds: first),
-                        envelope: try JobEnvelope(decoding: bytes, of: queue)
+                        envelope: try JobEnvelope(decoding: bytes, of: queue, known: known)
                     )
                 )
             } catch {

@@ -6,7 +6,7 @@ import Foundation
 extension JobQueue {
     /// The shards of a queue, or the queue itself.
     package func shards(of queue: QueueName) -> [QueueName] {
-        guard let count = shards[queue], count > 1 else { return [queue] }
+        guard !shards.isEmpty, let count = shards[queue], count > 1 else { return [queue] }
         return (0..<count).map { QueueName(unchecked: "\(queue.text)#\($0)") }
     }
 

@@ -7,7 +7,7 @@ extension JobQueue {
 
     /// What an idle worker of a queue waits on; named after the queue, so that `workers()` can count it.
     func listeningConnection(for queue: QueueName) async throws(RedisError) -> RedisBlockingConnection {
-        let connection = try await redis.blockingConnection()
+        let connection = try await redis.blockingConnection(for: key(queue))
         do {
             let name = RedisArgument.text(Self.workerMark + queue.text)
             try await connection.call(["CLIENT", "SETNAME", name], timeout: .zero)
@@ -34,7 +34,7 @@ extension JobQueue {
             let fields = line.split(separator: " ")
             guard fields.contains(Substring(database)), let name = fields.first(where: { $0.hasPrefix("name=") }),
                 name.dropFirst(5).hasPrefix(Self.workerMark),
-                let queue = QueueName(String(name.dropFirst(5 + Self.workerMark.count)))
+                let queue = QueueName(stored: String(name.dropFirst(5 + Self.workerMark.count)))
             else { continue }
             workers[queue, default: 0] += 1
         }

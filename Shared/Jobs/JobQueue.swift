@@ -52,6 +52,12 @@ package final class JobQueue: Sendable {
     /// Where the keys of a queue begin: `jq:{renewals}:`. The braces keep them in one slot of a cluster.
     package func key(_ queue: QueueName, _ name: String = "") -> String { "\(prefix):{\(queue)}:\(name)" }
 
+    /// What scripts are given. In a cluster a second key that is never there: a node that is just handing a slot over
+    /// answers "try again" to two keys, where it would run a script with one on whatever has been handed over so far.
+    func keys(_ queue: QueueName) -> [String] {
+        redis.configuration.isCluster ? [key(queue), key(queue, "-")] : [key(queue)]
+    }
+
     /// The same queues over another connection.
     package func over(_ redis: RedisClient) -> JobQueue {
         JobQueue(redis: redis, prefix: prefix, limits: limits, shards: shards, scripts: scripts, logger: logger)
@@ -63,7 +69,7 @@ package final class JobQueue: Sendable {
         _ arguments: [RedisArgument] = []
     ) async throws(JobsError) -> RedisValue {
         do {
-            return try await redis.evaluate(script, keys: [key(queue)], arguments: arguments)
+            return try await redis.evaluate(script, keys: keys(queue), arguments: arguments)
         } catch {
             throw error.code == "FULL" ? .full(queue) : .redis(error)
         }
@@ -119,7 +125,7 @@ extension JobQueue {
         trace: String? = nil
     ) async throws(JobsError) -> EnqueueResult {
         let request = EnqueueRequest(id: id ?? JobID(), time: time, envelope: try JobEnvelope(job, trace: trace))
-        let queue = shard(of: J.queue, for: request)
+        let queue = shards.isEmpty ? J.queue : shard(of: J.queue, for: request)
         guard let result = try await enqueueEnvelopes([request], on: queue).first else {
             throw .unexpectedAnswer("enqueue")
         }
@@ -142,7 +148,7 @@ extension JobQueue {
         _ requests: [EnqueueRequest],
         on queue: QueueName
     ) async throws(JobsError) -> [EnqueueResult] {
-        if shards(of: queue).count > 1 { return try await enqueueSharded(requests, on: queue) }
+        if !shards.isEmpty, shards(of: queue).count > 1 { return try await enqueueSharded(requests, on: queue) }
         try await announce(queue)
         var results: [EnqueueResult] = []
         results.reserveCapacity(requests.count)

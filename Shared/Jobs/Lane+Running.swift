@@ -43,6 +43,11 @@ extension Lane {
             return .retry(error: "timed out")
         case nil: break
         }
+        if isTransient, let transient, transient.isOutage {
+            log(.info, "put off: what it needs is away", lease, ["error": "\(description)"])
+            // Because all that wait would otherwise come back at the same moment.
+            return .snoozed(transient.retryAfter ?? options.outagePause * Double.random(in: 0.5...1.5))
+        }
         if isTransient {
             log(.info, "failed, to be retried", lease, ["error": "\(description)"])
             return .retry(error: description, after: transient?.retryAfter)

@@ -48,7 +48,7 @@ final class Lane<Dependencies: Sendable>: Sendable {
         var logger = logger
         logger[metadataKey: "queue"] = "\(name)"
         self.logger = logger
-        metrics = JobMetrics(name)
+        metrics = JobMetrics(name, kinds: runners.map(\.kind))
         slots = Mutex(LaneSlots(concurrency: runners.isEmpty ? 0 : concurrency))
         kinds = runners.map { KnownKind($0.kind, payloadVersion: $0.payloadVersion) }
         (wakes, wakeMe) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))

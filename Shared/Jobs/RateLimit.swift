@@ -94,7 +94,7 @@ extension JobQueue {
         do {
             return try await redis.evaluate(
                 scripts.rate,
-                keys: ["\(prefix):{rate/\(name)}:"],
+                keys: keys(QueueName(unchecked: "rate/\(name)")),
                 arguments: arguments
             )
         } catch {

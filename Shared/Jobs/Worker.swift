@@ -20,6 +20,8 @@ package struct Worker<Dependencies: Sendable>: Service {
         package var beat: Duration = .seconds(1)
         /// The longest pause between two tries to reach Redis.
         package var maximumBackoff: Duration = .seconds(15)
+        /// About how long a job is put off when what it needs is away.
+        package var outagePause: Duration = .seconds(15)
         /// What of an error that nobody declared transient may stand in a dead letter.
         package var describe: @Sendable (any Error) -> String = { redactedDescription(of: $0) }
 

@@ -16,7 +16,9 @@ package struct SystemResolver: AddressResolver {
     }
 
     package func addresses(of host: String, port: Int) async throws -> [SocketAddress] {
-        try await threads.runIfActive { try Self.lookUp(host, port) }
+        // Because a literal asks nobody, and so needs no thread that may wait.
+        if let literal = try? SocketAddress(ipAddress: host, port: port) { return [literal] }
+        return try await threads.runIfActive { try Self.lookUp(host, port) }
     }
 
     private static func lookUp(_ host: String, _ port: Int) throws -> [SocketAddress] {

@@ -70,6 +70,15 @@ extension PostgresError {
         }
     }
 
+    /// Whether no connection was to be had, so that the work did not even begin.
+    package var isOutage: Bool {
+        switch self {
+        case .connect: isTransient
+        case .poolExhausted: true
+        default: false
+        }
+    }
+
     /// Whether the whole transaction lost against another one and can be run again at once.
     package var isSerializationFailure: Bool {
         sqlstate == "40001" || sqlstate == "40P01"

@@ -77,6 +77,8 @@ final class Multiplexer: @unchecked Sendable {
     /// Takes no more calls, lets those that are on the wire or can still be written finish, then closes.
     func close() {
         inbox.withLock { $0.isClosed = true }
+        // Because its owner may let go of it while answers are on the way, and somebody must wait for them.
+        ended.futureResult.whenComplete { _ in withExtendedLifetime(self) {} }
         loop.execute {
             self.isClosing = true
             self.drain()

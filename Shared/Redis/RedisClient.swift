@@ -14,6 +14,8 @@ package final class RedisClient: Sendable {
     private let connector: Connector
     private let group: any EventLoopGroup
     private let ownConnections = Mutex(OwnConnections())
+    /// Nil when one server has all keys.
+    private let router: ClusterRouter?
 
     private struct OwnConnections {
         var wires: [ObjectIdentifier: Wire] = [:]
@@ -29,6 +31,7 @@ package final class RedisClient: Sendable {
         self.group = group
         connector = Connector(configuration)
         multiplexer = Multiplexer(connector, on: group.next(), logger: logger)
+        router = configuration.isCluster ? ClusterRouter(configuration, on: group, logger: logger) : nil
         multiplexer.start()
     }
 
@@ -37,7 +40,7 @@ package final class RedisClient: Sendable {
     }
 
     /// True while a connection stands that the server has answered on. For readiness; a call need not ask.
-    package var isConnected: Bool { multiplexer.isConnected }
+    package var isConnected: Bool { router?.isConnected ?? multiplexer.isConnected }
 
     /// Sends one command and waits for its answer, at most for `deadline` (`commandTimeout` when nil).
     ///
@@ -46,6 +49,7 @@ package final class RedisClient: Sendable {
     @discardableResult
     package func call(_ command: [RedisArgument], deadline: Duration? = nil) async throws(RedisError) -> RedisValue {
         guard !command.isEmpty else { throw .emptyCommand }
+        if let router { return try await router.call(command, deadline: deadline) }
         let call = Call(command, within: deadline ?? configuration.commandTimeout)
         let answer = try await call.result(submit: multiplexer.submit)
         if case .error(let text) = answer { throw RedisError(reply: text) }
@@ -60,6 +64,7 @@ package final class RedisClient: Sendable {
     ) async throws(RedisError) -> [Result<RedisValue, RedisError>] {
         guard commands.allSatisfy({ !$0.isEmpty }) else { throw .emptyCommand }
         guard !commands.isEmpty else { return [] }
+        if let router { return try await router.pipeline(commands, deadline: deadline) }
         let call = Call(pipeline: commands, within: deadline ?? configuration.commandTimeout)
         let answers = try await call.result(submit: multiplexer.submit).array ?? []
         return answers.map { answer in
@@ -91,8 +96,9 @@ package final class RedisClient: Sendable {
         return try await call(command, deadline: patience - (ContinuousClock.now - start))
     }
 
-    /// A connection of its own, for commands that block. Tried once; the caller decides when to try again.
-    package func blockingConnection() async throws(RedisError) -> RedisBlockingConnection {
+    /// A connection of its own, for commands that block on one key. Tried once; the caller decides when to try again.
+    package func blockingConnection(for key: String = "") async throws(RedisError) -> RedisBlockingConnection {
+        if let router { return try await router.blockingConnection(for: key) }
         let loop = group.next()
         let wire: Wire
         do {
@@ -124,6 +130,7 @@ package final class RedisClient: Sendable {
         }
         for wire in wires { wire.closeFromAnywhere() }
         multiplexer.close()
+        await router?.close()
         // Because the promise is only ever succeeded; a loop that is shut down has nothing left to wait for.
         try? await multiplexer.ended.futureResult.get()
     }

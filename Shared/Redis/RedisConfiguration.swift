@@ -24,6 +24,9 @@ package struct RedisConfiguration: Sendable {
     package var database = 0
     /// Nil talks in the clear.
     package var tls: TLS?
+    /// The address is one node of a Redis Cluster, and commands go to whichever node has their key's slot. All commands of a
+    /// pipeline must then be about one slot, and those without a key go to the node of the address.
+    package var isCluster = false
     /// Shown by `CLIENT LIST`. No spaces.
     package var clientName: String?
 
@@ -43,7 +46,8 @@ package struct RedisConfiguration: Sendable {
     }
 
     /// Reads `redis://[user:password@]host[:port][/database]`, the same with `rediss://` for TLS, or
-    /// `unix://[user:password@]/path[?db=n]`. `?ca=/path.pem` names the certificate authorities of a `rediss://`.
+    /// `unix://[user:password@]/path[?db=n]`. `?ca=/path.pem` names the certificate authorities of a `rediss://`,
+    /// `?cluster=true` says that it is a node of a Redis Cluster.
     ///
     /// User and password may be percent-encoded, and must be where they hold `/`, `?`, `#`, `:` or `%`.
     package init(url: String) throws(RedisError) {

@@ -49,10 +49,16 @@ struct RedisURL {
                 configuration.database = try Self.database(value[...])
             case "ca" where scheme == "rediss":
                 configuration.tls?.trustRoots = value
+            case "cluster" where scheme != "unix":
+                guard let isCluster = Bool(value) else { throw .badURL("cluster is true or false") }
+                configuration.isCluster = isCluster
             default:
                 // Because a setting that is silently ignored is one that somebody relies on.
                 throw .badURL("there is no setting “\(name)” for \(scheme)://")
             }
+        }
+        guard !configuration.isCluster || configuration.database == 0 else {
+            throw .badURL("a cluster has no databases but 0")
         }
         return configuration
     }

@@ -16,6 +16,7 @@ package enum Schema {
                 step("0008_merchant_messages", PackageResources._008_merchant_messages_sql),
                 step("0009_dead_letters", PackageResources._009_dead_letters_sql),
                 step("0010_reconciliation", PackageResources._010_reconciliation_sql),
+                step("0011_renewals", PackageResources._011_renewals_sql),
             ])
         }
     }

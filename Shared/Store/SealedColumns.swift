@@ -12,6 +12,7 @@ package struct SealedColumn: Sendable {
     package static let all = [
         SealedColumn(table: "site_secrets", column: "sealed", place: "site_secrets"),
         SealedColumn(table: "endpoint_secrets", column: "sealed", place: "endpoint_secrets"),
+        SealedColumn(table: "site_api_keys", column: "sealed", place: "site_api_keys"),
         SealedColumn(table: "merchants", column: "webhook_secret", place: "merchants.webhook_secret"),
         SealedColumn(table: "vault_subscriptions", column: "vault_token", place: "vault_subscriptions"),
     ]

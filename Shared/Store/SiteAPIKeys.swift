@@ -4,12 +4,16 @@ package import Postgres
 
 /// A key that reads a site's books at a provider, encrypted.
 package struct SiteAPIKey: Sendable, Hashable {
+    package typealias ID = Identifier<SiteAPIKey>
+
+    package var id: ID
     package var site: Site.ID
     package var provider: Provider
     package var sealed: [UInt8]
     package var createdAt: Date
 
-    package init(site: Site.ID, provider: Provider, sealed: [UInt8], createdAt: Date) {
+    package init(id: ID, site: Site.ID, provider: Provider, sealed: [UInt8], createdAt: Date) {
+        self.id = id
         self.site = site
         self.provider = provider
         self.sealed = sealed
@@ -17,24 +21,21 @@ package struct SiteAPIKey: Sendable, Hashable {
     }
 
     /// What it is sealed for: bytes copied to another row don't open.
-    package var place: String { Self.place(of: site, at: provider) }
-
-    package static func place(of site: Site.ID, at provider: Provider) -> String {
-        "site_api_keys/\(site)/\(provider.rawValue)"
-    }
+    package static func place(of id: ID) -> String { "site_api_keys/\(id)" }
+    package var place: String { Self.place(of: id) }
 }
 
 extension Transaction {
-    private static var columns: StaticString { "site, provider, sealed, created_at" }
+    private static var columns: StaticString { "id, site, provider, sealed, created_at" }
 
     /// Takes the place of the one that was. Since when books are compared stays.
     package func save(_ key: SiteAPIKey) throws(PostgresError) {
         try run(
             """
             INSERT INTO site_api_keys (\(raw: Self.columns))
-            VALUES (\(key.site), \(key.provider), \(key.sealed), \(key.createdAt))
+            VALUES (\(key.id), \(key.site), \(key.provider), \(key.sealed), \(key.createdAt))
             ON CONFLICT (site, provider) DO UPDATE
-            SET sealed = excluded.sealed
+            SET id = excluded.id, sealed = excluded.sealed
             """
         )
     }
@@ -43,17 +44,12 @@ extension Transaction {
         try rows("SELECT \(raw: Self.columns) FROM site_api_keys WHERE site = \(site) AND provider = \(provider)")
             .values(SiteAPIKey.init(row:)).first
     }
-
-    /// Of all sites, held until the end of the transaction: for sealing them anew, and they are few.
-    package func lockAPIKeys() throws(PostgresError) -> [SiteAPIKey] {
-        try rows("SELECT \(raw: Self.columns) FROM site_api_keys ORDER BY site, provider FOR UPDATE")
-            .values(SiteAPIKey.init(row:))
-    }
 }
 
 extension SiteAPIKey {
     fileprivate init(row: Row) throws(PostgresError) {
         self.init(
+            id: try row["id"],
             site: try row["site"],
             provider: try row["provider"],
             sealed: try row["sealed"],

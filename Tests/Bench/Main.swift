@@ -75,8 +75,16 @@ struct Measure: Sendable {
             try await LatencyBench(seconds: $0).run()
         },
         Measure(name: "memory", what: "Bytes of Redis for a waiting job.") { _ in try await MemoryBench().run() },
-        Measure(name: "ingress", what: "Webhooks accepted, each on disk.") { try await IngressBench(seconds: $0).run() },
+        Measure(name: "ingress", what: "Webhooks accepted, each on disk.") {
+            try await IngressBench(seconds: $0).run()
+        },
         Measure(name: "fulfillment", what: "Purchases applied.") { try await FulfillmentBench(seconds: $0).run() },
+        Measure(name: "deliveries", what: "Signed POSTs to a receiver, each attempt kept.") {
+            try await DeliveryBench(seconds: $0).run()
+        },
+        Measure(name: "fairness", what: "Waiting for the first attempt while other endpoints hang.") {
+            try await FairnessBench(seconds: $0).run()
+        },
         Measure(name: "access", what: "Is this member allowed, of a million.") {
             try await AccessBench(seconds: $0).run()
         },

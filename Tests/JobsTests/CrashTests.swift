@@ -146,3 +146,40 @@ import Testing
         #expect(try await queue.leasedIDs() == ["a"])
     }
 }
+
+@Suite struct `A lone worker that is killed` {
+    /// The bound that is promised, wherever in the life of the lease it starts again.
+    @Test(arguments: [1, 14, 16, 26, 27, 29, 30, 30.9])
+    func `its jobs run again within thirty-five seconds of its death`(startsAfter: Double) async throws {
+        let queue = try await TestQueue()
+        try await queue.add("a")
+        _ = try await queue.leaseOne()
+        // The heartbeat, and with it the last word of the worker, and then its death.
+        try await queue.setClock(TestQueue.start + startsAfter, workersWereThere: false)
+        var waited = startsAfter
+        while true {
+            let leased = try await queue.lease()
+            if leased.leases.map(\.id) == ["a"] { break }
+            // It looks again when it was told to, and every two seconds.
+            let pause = min(Double(leased.wait.components.seconds) + Double(leased.wait.components.attoseconds) / 1e18, 2)
+            #expect(pause > 0.01)
+            waited += max(pause, 0.01)
+            try #require(waited < 40)
+            try await queue.setClock(TestQueue.start + waited, workersWereThere: false)
+        }
+        #expect(waited <= 35)
+    }
+}
+
+@Suite struct `A job that one worker holds twice` {
+    @Test func `a heartbeat says which of its leases is lost`() async throws {
+        let queue = try await TestQueue()
+        try await queue.add("a")
+        let lost = try await queue.leaseOne()
+        try await queue.pass(.seconds(31))
+        let held = try await queue.leaseOne()
+        let leases = [(id: lost.id, fence: lost.fence), (id: held.id, fence: held.fence)]
+        #expect(try await queue.jobs.extendEach(leases, on: queue.name) == [0])
+        #expect(try await queue.jobs.settle([Settlement(lost, .done), Settlement(held, .done)], on: queue.name) == [.refused, .settled])
+    }
+}

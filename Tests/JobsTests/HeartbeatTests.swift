@@ -21,7 +21,12 @@ struct Block: Job {
 }
 
 @Suite struct `Heartbeats` {
-    @Test func `they go on while jobs block every thread`() async throws {
+    /// In a process of its own: the other tests need the threads.
+    @Test func `they go on while jobs block every thread`() async {
+        await #expect(processExitsWith: .success) { try await Heartbeats.blockEveryThread() }
+    }
+
+    static func blockEveryThread() async throws {
         let queue = try await TestQueue(clock: false)
         let diary = Diary()
         let count = ProcessInfo.processInfo.activeProcessorCount

@@ -44,7 +44,7 @@ import Testing
         let worker = worker(jobs)
         try await withWorker(worker) { _ in
             for round in 1...3 {
-                try await eventually { diary.all.count > round * 100 }
+                try await eventually(within: .seconds(60)) { diary.all.count > round * 100 }
                 await server.kill()
                 try await server.start()
             }

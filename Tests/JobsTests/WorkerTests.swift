@@ -31,10 +31,14 @@ final class Diary: Sendable {
 }
 
 struct Note: Job {
-    enum Act: String, Codable { case done, discard, snooze, failOnce, failForGood, waitForDoor, ignoreCancelling }
+    enum Act: String, Codable { case done, discard, snooze, failOnce, failForGood, waitForDoor, ignoreCancelling, untilBack }
     struct NoLuck: TransientError {
         var isTransient: Bool { true }
         var retryAfter: Duration? { .milliseconds(1) }
+    }
+    struct Away: TransientError {
+        var isTransient: Bool { true }
+        var isOutage: Bool { true }
     }
     enum Broken: Error { case beyondRepair(secret: String) }
 
@@ -52,6 +56,7 @@ struct Note: Job {
         case .discard: return .discarded("not needed")
         case .snooze: return diary.numbers.filter { $0 == number }.count < 3 ? .snoozed(.milliseconds(1)) : .done
         case .failOnce: if context.attempt == 1 { throw NoLuck() } else { return .done }
+        case .untilBack: if diary.numbers.count < 6 { throw Away() } else { return .done }
         case .failForGood: throw Broken.beyondRepair(secret: "jane@example.org")
         case .waitForDoor:
             try await diary.untilOpen()
@@ -165,6 +170,16 @@ func withWorker<Dependencies: Sendable>(
         #expect(stats.running == 0)
     }
 
+    @Test func `an outage of what a job needs spends none of its attempts`() async throws {
+        let queue = try await TestQueue(clock: false)
+        try await queue.jobs.enqueue(Note(number: 1, act: .untilBack))
+        try await withWorker(worker(queue) { $0.outagePause = .milliseconds(2) }) { _ in
+            try await eventually { try await queue.jobs.stats(of: queue.name).held == 0 }
+        }
+        #expect(diary.all == Array(repeating: .init(number: 1, attempt: 1), count: 6))
+        #expect(try await queue.count("done") == 1)
+    }
+
     @Test(arguments: [Note.Act.waitForDoor, .ignoreCancelling])
     func `a drain gives back what does not end in time, uncounted`(act: Note.Act) async throws {
         let queue = try await TestQueue(clock: false)
@@ -241,7 +256,7 @@ func withWorker<Dependencies: Sendable>(
 
     @Test func `a vanished worker's job is taken over`() async throws {
         let queue = try await TestQueue(clock: false)
-        try await queue.jobs.setPolicy(JobPolicy(lease: .milliseconds(200)), of: "t.note", on: queue.name)
+        try await queue.jobs.setPolicy(JobPolicy(lease: .milliseconds(1500)), of: "t.note", on: queue.name)
         for number in 0..<5 { try await queue.jobs.enqueue(Note(number: number)) }
         _ = try await queue.lease(5, kinds: [KnownKind("t.note")])
         try await withWorker(worker(queue, concurrency: 2)) { _ in

@@ -155,6 +155,11 @@ struct Ledger {
 
     mutating func replayed(_ id: JobID, _ result: ReplayResult, at now: Int) {
         guard var job = jobs[id] else { return }
+        if case .superseded(let holder) = result {
+            // Another fire of its entry waits or runs.
+            if jobs[holder]?.end != nil || job.end != .dead { complain("\(id) was superseded by \(holder)") }
+            return
+        }
         if (result == .replayed) != (job.end == .dead) { complain("\(id) was \(result) and had ended as \(String(describing: job.end))") }
         guard result == .replayed else { return }
         counter += 1

@@ -5,11 +5,12 @@ package struct SimulatedSeeds: Sendable {
     package var seeds: Range<UInt64>
     package var sabotage: Sabotage?
     /// How many at a time.
-    package var width = 24
+    package var width: Int
 
-    package init(_ seeds: Range<UInt64>, sabotage: Sabotage? = nil) {
+    package init(_ seeds: Range<UInt64>, sabotage: Sabotage? = nil, width: Int = 4) {
         self.seeds = seeds
         self.sabotage = sabotage
+        self.width = width
     }
 
     /// The reports come as they are ready, in no order. False from `took` ends it early.

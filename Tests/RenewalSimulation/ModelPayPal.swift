@@ -219,6 +219,11 @@ struct ModelPayPal {
 
     private mutating func complete(_ order: Int, _ request: Request, at now: Double) {
         let id = "C\(captures.count)"
+        if captures.contains(where: {
+            $0.subscription == request.subscription && $0.key.period == request.key.period
+        }) {
+            complaints.append("I1 period \(request.subscription).\(request.key.period) was charged twice")
+        }
         captures.append(Capture(id: id, subscription: request.subscription, key: request.key, at: now))
         orders[order].outcome = .captured(id)
         news.append((request.subscription, request.key, .captured(id: id, order: name(order))))

@@ -46,7 +46,7 @@ struct SimulateQueue: AsyncParsableCommand {
         let start = ContinuousClock.now
         var bad: [Simulation.Report] = []
         var count = 0, turns = 0, jobs = 0
-        try await SimulatedSeeds(1..<(seeds + 1), sabotage: sabotage).run(on: clients, prefix: "s") { report in
+        try await SimulatedSeeds(1..<(seeds + 1), sabotage: sabotage, width: 24).run(on: clients, prefix: "s") { report in
             count += 1
             turns += report.turns
             jobs += report.jobs

@@ -8,7 +8,7 @@ import Store
 struct Members: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Who bought, and what they have.",
-        subcommands: [ListMembers.self, ShowMember.self, GrantAccess.self, WithdrawGrant.self]
+        subcommands: [ListMembers.self, ShowMember.self, ResyncMember.self, GrantAccess.self, WithdrawGrant.self]
     )
 }
 

@@ -2,6 +2,7 @@ import ArgumentParser
 import Domain
 import Foundation
 import Postgres
+import Sealing
 import Store
 
 struct UpdateSite: OperatorCommand {
@@ -15,6 +16,7 @@ struct UpdateSite: OperatorCommand {
             EXAMPLE
               gatehouse site update demo --test-mode-grants
               gatehouse site update demo --grace-days 14 --name "Demo shop"
+              gatehouse site update demo --thrivecart-api-key-file -
             """
     )
 
@@ -35,6 +37,12 @@ struct UpdateSite: OperatorCommand {
         transform: Reading.thriveCartAccount
     )
     var thriveCartAccount: String?
+
+    @Option(
+        name: .customLong("thrivecart-api-key-file"),
+        help: ArgumentHelp("The file with the key that reads ThriveCart's books, or - for input.", valueName: "file")
+    )
+    var thriveCartAPIKeyFile: String?
 
     @Flag(name: .long, inversion: .prefixedNo, help: "Whether orders in test mode give access.")
     var testModeGrants: Bool?
@@ -65,9 +73,20 @@ struct UpdateSite: OperatorCommand {
 
     func answer(at desk: Desk) async throws -> Reply {
         let now = Date.now
+        let key = try thriveCartAPIKeyFile.map { file in
+            try SecretSource.read(file, prompt: "ThriveCart's API key", option: "--thrivecart-api-key-file")
+        }
+        let sealer = try desk.sealer
         let site = try await desk.store.transaction { transaction in
             let site = try changed(try transaction.site(slug), in: transaction)
             try transaction.update(site)
+            if let key {
+                let id = SiteAPIKey.ID.new(at: now)
+                let sealed = try sealer.seal(key, for: SiteAPIKey.place(of: id))
+                try transaction.save(
+                    SiteAPIKey(id: id, site: site.id, provider: .thriveCart, sealed: sealed, createdAt: now)
+                )
+            }
             return site
         }
         try await desk.rederive(site, because: "site update", at: now)

@@ -8,9 +8,9 @@ struct ProgressLine: Sendable {
         self.terminal = terminal
     }
 
-    func show(_ done: Int, of total: Int) {
+    func show(_ done: Int, of total: Int, _ note: String = "") {
         guard terminal.isTerminal else { return }
-        terminal.write("\r" + Self.line(what, done, total, width: terminal.width ?? 80) + "\u{1B}[K")
+        terminal.write("\r" + Self.line(what, done, total, note, width: terminal.width ?? 80) + "\u{1B}[K")
     }
 
     /// Clears the line, so that what follows starts clean.
@@ -20,11 +20,11 @@ struct ProgressLine: Sendable {
     }
 
     /// `re-sealing  [############--------]  60 %  300/500`
-    static func line(_ what: String, _ done: Int, _ total: Int, width: Int) -> String {
+    static func line(_ what: String, _ done: Int, _ total: Int, _ note: String = "", width: Int) -> String {
         let share = total <= 0 ? 1 : min(1, max(0, Double(done) / Double(total)))
         let filled = Int((share * 20).rounded(.down))
         let bar = String(repeating: "#", count: filled) + String(repeating: "-", count: 20 - filled)
         let percent = PlainText.padded("\(Int((share * 100).rounded(.down)))", to: 3, flushRight: true)
-        return PlainText.cut("\(what)  [\(bar)] \(percent) %  \(done)/\(total)", to: max(1, width - 1))
+        return PlainText.cut("\(what)  [\(bar)] \(percent) %  \(done)/\(total)" + (note.isEmpty ? "" : "  \(note)"), to: max(1, width - 1))
     }
 }

@@ -1,8 +1,10 @@
 import Foundation
 import Jobs
 import Postgres
+import ReconciliationJobs
 import Redis
 import Sealing
+import ThriveCart
 
 extension CommandProblem {
     /// What an error of the layers below means to an operator; nil for the argument parser's own, which it words itself.
@@ -13,6 +15,8 @@ extension CommandProblem {
         case let error as RedisError: self.init(error)
         case let error as JobsError: self.init(error)
         case let error as SealingError: self = .failure("\(error)", fix: Self.keysFix)
+        case let error as ReconciliationProblem: self.init(error)
+        case let error as ThriveCartAPIError: self.init(error)
         case is CancellationError: self = .failure("interrupted; nothing of it was kept")
         default: return nil
         }
@@ -46,6 +50,27 @@ extension CommandProblem {
                 error.isTransient
                 ? .unavailable("\(error)", fix: "see that Redis runs and that REDIS_URL is right, then try again")
                 : .failure("\(error)")
+        }
+    }
+
+    private init(_ problem: ReconciliationProblem) {
+        switch problem {
+        case .noKey:
+            self = .failure("\(problem)", fix: "gatehouse site update SITE --thrivecart-api-key-file FILE")
+        case .otherAccount:
+            self = .failure("\(problem)", fix: "gatehouse site update SITE --thrivecart-api-key-file FILE, with its own")
+        case .underway, .takenOver: self = .unavailable("\(problem)", fix: "wait until it is done, then try again")
+        }
+    }
+
+    private init(_ error: ThriveCartAPIError) {
+        switch error {
+        case .unauthorized:
+            self = .failure("\(error)", fix: "gatehouse site update SITE --thrivecart-api-key-file FILE, with a new key")
+        default:
+            self =
+                error.isTransient
+                ? .unavailable("\(error)", fix: "try again later; what was done stays done") : .failure("\(error)")
         }
     }
 

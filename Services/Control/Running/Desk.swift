@@ -3,6 +3,7 @@ package import Postgres
 package import Redis
 package import Sealing
 import Store
+package import ThriveCart
 
 /// What a command can't do without; all that is missing is told at once, before anything is done.
 package enum Need: Sendable, Hashable, CaseIterable {
@@ -20,19 +21,34 @@ package struct Desk: Sendable {
     let ingress: String
     /// Which addresses may be typed in for endpoints.
     let endpointRules: EndpointURL.Rules
+    /// Where ThriveCart's read API is, and how often it may be asked.
+    let books: Books
+
+    package struct Books: Sendable {
+        package var address: String
+        /// 0 is without a limit.
+        package var requestsPerMinute: Int
+
+        package init(address: String = ThriveCartAPI.address, requestsPerMinute: Int = 60) {
+            self.address = address
+            self.requestsPerMinute = requestsPerMinute
+        }
+    }
 
     package init(
         database: PostgresPool?,
         redis: RedisClient?,
         sealer: Sealer?,
         ingress: String,
-        endpointRules: EndpointURL.Rules = .strict
+        endpointRules: EndpointURL.Rules = .strict,
+        books: Books = Books()
     ) {
         openDatabase = database
         openRedis = redis
         openSealer = sealer
         self.ingress = ingress
         self.endpointRules = endpointRules
+        self.books = books
     }
 
     /// For a command that needs nothing, or opens what it needs by itself.

@@ -97,3 +97,32 @@ package struct DeliverMessage: Job {
         .seconds(min(max(now.timeIntervalSince(since) / 4, 0.02), 5))
     }
 }
+
+// MARK: The payload
+
+extension DeliverMessage {
+    /// The JSON that the coder would write; by hand, because hundreds a second are written and read.
+    package func payload() -> [UInt8] {
+        Array(#"{"delivery":"\#(delivery)","endpoint":"\#(endpoint)","turn":\#(turn)}"#.utf8)
+    }
+
+    package init(payload: [UInt8], version: Int) throws {
+        if let read = Self(plain: payload) {
+            self = read
+        } else {
+            self = try JSONDecoder().decode(Self.self, from: Data(payload))
+        }
+    }
+
+    /// What `payload` writes; nil for JSON that says the same in other ways.
+    private init?(plain payload: [UInt8]) {
+        let text = String(decoding: payload, as: UTF8.self)
+        let parts = text.split(separator: "\"", omittingEmptySubsequences: false)
+        guard parts.count == 11, parts[0] == "{", parts[1] == "delivery", parts[2] == ":", parts[4] == ",",
+            parts[5] == "endpoint", parts[6] == ":", parts[8] == ",", parts[9] == "turn", parts[10].first == ":",
+            parts[10].last == "}", let delivery = Delivery.ID(String(parts[3])),
+            let endpoint = Endpoint.ID(String(parts[7])), let turn = Int(parts[10].dropFirst().dropLast())
+        else { return nil }
+        (self.delivery, self.endpoint, self.turn) = (delivery, endpoint, turn)
+    }
+}

@@ -4,7 +4,8 @@ internal import Hummingbird
 internal import Mustache
 internal import Web
 
-/// Makes pages of the templates in this folder. They need no script: forms and redirects do everything.
+/// Makes pages of the templates in this folder. They need no script: forms and redirects do everything, and what there is
+/// of it only shows sooner what a reload would show.
 struct PageRenderer: Sendable {
     private let library: MustacheLibrary
     private let shop: Shop
@@ -23,6 +24,9 @@ struct PageRenderer: Sendable {
         "deliveries": PackageResources.deliveries_mustache,
         "delivery": PackageResources.delivery_mustache,
         "workshop": PackageResources.workshop_mustache,
+        "receiver": PackageResources.receiver_mustache,
+        "receipt": PackageResources.receipt_mustache,
+        "received": PackageResources.received_mustache,
     ]
     private static let style = text(PackageResources.style_css)
 
@@ -33,6 +37,7 @@ struct PageRenderer: Sendable {
         case shop = "/"
         case orders = "/orders"
         case deliveries = "/deliveries"
+        case receiver = "/receiver"
         case workshop = "/workshop"
 
         var name: String {
@@ -40,6 +45,7 @@ struct PageRenderer: Sendable {
             case .shop: "Shop"
             case .orders: "Orders"
             case .deliveries: "Deliveries"
+            case .receiver: "Receiver"
             case .workshop: "Workshop"
             }
         }
@@ -61,11 +67,14 @@ struct PageRenderer: Sendable {
         var hasFaults: Bool
     }
 
-    /// - Parameter values: what the template names besides `page`.
+    /// - Parameters:
+    ///   - script: whether it has a script of ours, which may listen to us.
+    ///   - values: what the template names besides `page`.
     func page(
         _ template: String,
         at place: Place,
         status: HTTPResponse.Status = .ok,
+        script: Bool = false,
         _ values: [String: Any]
     ) async throws -> Response {
         var values = values
@@ -75,10 +84,19 @@ struct PageRenderer: Sendable {
         }
         var response = Response.text(html, type: "text/html; charset=utf-8")
         response.status = status
-        // The pages load nothing, run nothing and are shown in nobody's frame.
+        // The pages load nothing from elsewhere, run nothing of others and are shown in nobody's frame.
         response.headers[.contentSecurityPolicy] =
             "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'self'; frame-ancestors 'none'"
+            + (script ? "; script-src 'self'; connect-src 'self'" : "")
         return response
+    }
+
+    /// A part of a page.
+    func fragment(_ template: String, _ values: [String: Any]) throws -> String {
+        guard let html = library.render(values, withTemplate: template) else {
+            throw APIError(.internalServerError, "no_template", "There is no such page.")
+        }
+        return html
     }
 
     private func frame(at place: Place) async -> Frame {

@@ -46,8 +46,8 @@ enum Wording {
         return days == 1 ? "1 day" : "\(Int(exactly: days) ?? 0) days"
     }
 
-    static func size(_ count: Int, _ noun: String) -> String {
-        count == 1 ? "1 \(noun)" : "\(count) \(noun)s"
+    static func size(_ count: Int, _ noun: String, _ plural: String? = nil) -> String {
+        count == 1 ? "1 \(noun)" : "\(count) \(plural ?? noun + "s")"
     }
 }
 

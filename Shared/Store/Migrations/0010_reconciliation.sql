@@ -1,11 +1,12 @@
 -- Keys that read a site's books at a provider.
 CREATE TABLE site_api_keys (
+    id uuid PRIMARY KEY,
     site uuid NOT NULL REFERENCES sites (id),
     provider text NOT NULL CHECK (provider IN ('thrivecart', 'paypal', 'stripe', 'checkout-page')),
     sealed bytea NOT NULL,
     -- From then on its books are compared; also what a run is overdue by that has never succeeded.
     created_at timestamptz NOT NULL,
-    PRIMARY KEY (site, provider)
+    UNIQUE (site, provider)
 );
 
 -- One comparison of a provider's books with ours, page by page. A run that was killed goes on where it stood.

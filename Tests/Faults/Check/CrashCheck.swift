@@ -169,7 +169,9 @@ actor Surgery {
         self.random = random
     }
 
-    var summary: String { report.harms.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ") }
+    var summary: String {
+        report.harms.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
+    }
 
     /// Each round hurts everything once, in an order of the dice.
     func next() async throws {

@@ -13,7 +13,8 @@ final class History: Sendable {
             file = Mutex(nil)
             return
         }
-        guard FileManager.default.createFile(atPath: path, contents: nil), let handle = FileHandle(forWritingAtPath: path)
+        guard FileManager.default.createFile(atPath: path, contents: nil),
+            let handle = FileHandle(forWritingAtPath: path)
         else { throw CocoaError(.fileWriteNoPermission) }
         file = Mutex(handle)
     }

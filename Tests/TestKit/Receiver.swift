@@ -1,45 +1,56 @@
-import Foundation
-import NIOCore
+package import NIOCore
 import NIOHTTP1
 import NIOPosix
 import Synchronization
 
 /// A shop's server on loopback: keeps every request as it came, and answers as it is told.
-final class Receiver: Sendable {
-    struct Request: Sendable, Hashable {
-        var path: String
+package final class Receiver: Sendable {
+    package struct Request: Sendable, Hashable {
+        package var path: String
         /// Names in lower case; the first of equal ones counts.
-        var headers: [String: String]
-        var body: [UInt8]
-        var at: ContinuousClock.Instant
+        package var headers: [String: String]
+        package var body: [UInt8]
+        package var at: ContinuousClock.Instant
 
-        var id: String { headers["webhook-id"] ?? "" }
+        package var id: String { headers["webhook-id"] ?? "" }
     }
 
-    struct Answer: Sendable {
-        var status = 200
-        var headers: [(String, String)] = []
-        var body = "thank you"
+    package struct Answer: Sendable {
+        package var status = 200
+        package var headers: [(String, String)] = []
+        package var body = "thank you"
         /// Nil: never answers.
-        var delay: TimeAmount? = .zero
+        package var delay: TimeAmount? = .zero
 
-        static func status(_ status: Int, _ headers: [(String, String)] = []) -> Answer {
+        package init(
+            status: Int = 200,
+            headers: [(String, String)] = [],
+            body: String = "thank you",
+            delay: TimeAmount? = .zero
+        ) {
+            self.status = status
+            self.headers = headers
+            self.body = body
+            self.delay = delay
+        }
+
+        package static func status(_ status: Int, _ headers: [(String, String)] = []) -> Answer {
             Answer(status: status, headers: headers)
         }
-        static let never = Answer(delay: nil)
+        package static let never = Answer(delay: nil)
     }
 
-    let port: Int
+    package let port: Int
     private let channel: any Channel
     private let state: State
 
-    var requests: [Request] { state.requests.withLock { $0 } }
-    func requests(at path: String) -> [Request] { requests.filter { $0.path == path } }
+    package var requests: [Request] { state.requests.withLock { $0 } }
+    package func requests(at path: String) -> [Request] { requests.filter { $0.path == path } }
 
     /// - Parameters:
     ///   - keeps: false where only counting matters.
     ///   - answer: what to say to a request, with how many came to its path before it.
-    static func start(
+    package static func start(
         keeps: Bool = true,
         answering answer: @escaping @Sendable (Request, Int) -> Answer = { _, _ in Answer() }
     ) async throws -> Receiver {
@@ -63,9 +74,9 @@ final class Receiver: Sendable {
         port = channel.localAddress?.port ?? 0
     }
 
-    func url(_ path: String = "/") -> String { "http://127.0.0.1:\(port)\(path)" }
+    package func url(_ path: String = "/") -> String { "http://127.0.0.1:\(port)\(path)" }
 
-    func stop() async throws { try await channel.close() }
+    package func stop() async throws { try await channel.close() }
 
     fileprivate final class State: Sendable {
         let requests = Mutex<[Request]>([])

@@ -1,0 +1,248 @@
+import ArgumentParser
+import AsyncHTTPClient
+import Domain
+import Foundation
+import Postgres
+import ReconciliationJobs
+import Store
+import ThriveCart
+
+/// `gatehouse reconcile`: the providers' books beside ours.
+struct Reconcile: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Compare the providers' books with ours.",
+        subcommands: [RunReconciliation.self, ReconciliationStatus.self]
+    )
+}
+
+/// Whose books.
+enum BooksProvider: String, ExpressibleByArgument, CaseIterable {
+    case thriveCart = "thrivecart"
+}
+
+struct RunReconciliation: OperatorCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run",
+        abstract: "Compare a site's books with ours now, and heal what was missed.",
+        discussion: """
+            Reads ThriveCart's transactions from the newest back to what was seen last, and applies what never came by \
+            webhook. It takes as long as 60 requests a minute allow; stopped, it goes on where it stood. With --since it \
+            heals everything from then on, orders too that are older than the API key. Exit status 3 when something needs a \
+            person.
+
+            EXAMPLE
+              gatehouse reconcile run --dry-run
+              gatehouse reconcile run --site demo --since 30d
+            """
+    )
+
+    static let needs: Set<Need> = [.database, .redis, .keys]
+
+    @OptionGroup var site: SiteOption
+
+    @Option(name: .long, help: "Whose books.")
+    var provider: BooksProvider = .thriveCart
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp("Back to this moment or age (default: to what was seen last).", valueName: "time"),
+        transform: Reading.moment
+    )
+    var since: Date?
+
+    @Flag(name: .long, help: "Say what would be healed, and keep nothing.")
+    var dryRun = false
+
+    @OptionGroup var flight: FlightOption
+    @OptionGroup var output: OutputOptions
+
+    struct Reply: Answer {
+        var site: String
+        var dryRun: Bool
+        var runs: [BooksRunEntry]
+
+        var exitStatus: ExitStatus { runs.contains { $0.needsPerson > 0 } ? .no : .ok }
+
+        func show(on page: inout Page) {
+            if dryRun { page.line("Nothing was kept; this is what would be done.", .warning) }
+            for run in runs { run.show(on: &page) }
+        }
+    }
+
+    func answer(at desk: Desk) async throws -> Reply {
+        let site = try await desk.store.read { try $0.site(self.site) }
+        var comparing = BooksComparison.Options()
+        comparing.isRehearsal = dryRun
+        comparing.inFlight = flight.seconds
+        let wish = BooksRun.Wish(.asked, since: since, comparing: comparing)
+        return Reply(
+            site: site.slug.text,
+            dryRun: dryRun,
+            runs: try await desk.readBooks(of: site, wish, "comparing").map { BooksRunEntry($0) }
+        )
+    }
+}
+
+/// How long to wait for webhooks before anything is taken away.
+struct FlightOption: ParsableArguments {
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "How long a webhook may still be on its way; younger losses wait (default: 10m).",
+            valueName: "time"
+        ),
+        transform: Reading.span
+    )
+    var inFlight: Duration = .seconds(600)
+
+    var seconds: TimeInterval { inFlight.inSeconds }
+}
+
+/// One run as an operator sees it.
+struct BooksRunEntry: Encodable, Sendable {
+    var id: String
+    var mode: String
+    var kind: String
+    var state: String
+    var rows: Int
+    var agreed: Int
+    var healed: Int
+    /// Found, and waiting to be looked at again.
+    var waiting: Int
+    var needsPerson: Int
+    var page: Int
+    var total: Int?
+    var startedAt: Date
+    var endedAt: Date?
+
+    init(_ run: Reconciliation) {
+        id = run.id.description
+        mode = run.mode.rawValue
+        kind = run.kind.rawValue
+        state = run.state.rawValue
+        rows = run.counts.rows
+        agreed = run.counts.agreed
+        healed = run.counts.healed
+        waiting = run.counts.waiting
+        needsPerson = run.counts.needsPerson
+        page = run.page
+        total = run.total
+        startedAt = run.startedAt
+        endedAt = run.endedAt
+    }
+
+    func show(on page: inout Page) {
+        page.fields([
+            "Books": Table.Cell("\(mode), \(rows) rows looked at"),
+            "Agreed": Table.Cell("\(agreed)"),
+            "Healed": Table.Cell("\(healed)", healed > 0 ? .good : .plain),
+            "Waiting": Table.Cell("\(waiting)", waiting > 0 ? .warning : .plain),
+            "Need a person": Table.Cell("\(needsPerson)", needsPerson > 0 ? .bad : .plain),
+        ])
+        if needsPerson > 0 { page.line("See: gatehouse discrepancies list --state person") }
+    }
+}
+
+extension Desk {
+    /// What reads the books, as the reconciliation process has it.
+    func reconciling() throws -> ReconciliationDependencies {
+        let redis = try redis
+        return ReconciliationDependencies(
+            store: try store,
+            sealer: try sealer,
+            http: .shared,
+            pace: RequestPace(redis: redis, perMinute: books.requestsPerMinute, logger: .mute),
+            jobs: try queues,
+            thriveCart: books.address
+        )
+    }
+
+    /// Runs through the books in each mode that gives access, showing how far it has come.
+    ///
+    /// A run that was killed goes on; for one that has just been, it waits until that is certain.
+    func readBooks(of site: Site, _ wish: BooksRun.Wish, _ what: String) async throws -> [Reconciliation] {
+        let dependencies = try reconciling()
+        var runs: [Reconciliation] = []
+        for mode in Mode.allCases where site.grants(in: mode) {
+            let progress = TimedProgress(what)
+            let end = ContinuousClock.now + .seconds(30)
+            while true {
+                do {
+                    runs.append(
+                        try await BooksRun(site, in: mode, dependencies).run(wish) { run in
+                            progress.show(run.counts.rows, of: run.total)
+                        }
+                    )
+                    break
+                } catch ReconciliationProblem.underway where ContinuousClock.now < end {
+                    try await Task.sleep(for: .seconds(1))
+                }
+            }
+            progress.finish()
+        }
+        return runs
+    }
+}
+
+struct ReconciliationStatus: OperatorCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "status",
+        abstract: "Show when each site's books were compared last.",
+        discussion: """
+            Exit status 3 when books were not compared for 26 hours.
+
+            EXAMPLE
+              gatehouse reconcile status || echo "somebody should look"
+            """
+    )
+
+    @OptionGroup var output: OutputOptions
+
+    struct Reply: Answer {
+        var sites: [Entry]
+
+        struct Entry: Encodable {
+            var site: String
+            var provider: String
+            var succeededAt: Date?
+            var overdue: Bool
+            var waiting: Int
+            var needsPerson: Int
+        }
+
+        var exitStatus: ExitStatus { sites.contains(where: \.overdue) ? .no : .ok }
+
+        func show(on page: inout Page) {
+            var table = Table("site", "books", "compared", .number("waiting"), .number("need a person"), "")
+            for site in sites {
+                table.row(
+                    Table.Cell(site.site),
+                    Table.Cell(site.provider),
+                    Table.Cell(site.succeededAt.map { Moment.text($0) }),
+                    Table.Cell("\(site.waiting)"),
+                    Table.Cell("\(site.needsPerson)", site.needsPerson > 0 ? .bad : .plain),
+                    site.overdue ? Table.Cell("overdue", .bad) : Table.Cell("in time", .good)
+                )
+            }
+            page.table(table, otherwise: "No site has an API key: gatehouse site update --thrivecart-api-key-file FILE")
+        }
+    }
+
+    func answer(at desk: Desk) async throws -> Reply {
+        let now = Date.now
+        return try await desk.store.read { transaction in
+            Reply(
+                sites: try transaction.reconciliationStandings().map { standing in
+                    Reply.Entry(
+                        site: standing.slug.text,
+                        provider: standing.provider.rawValue,
+                        succeededAt: standing.succeededAt,
+                        overdue: standing.isOverdue(at: now),
+                        waiting: standing.waiting,
+                        needsPerson: standing.needsPerson
+                    )
+                }
+            )
+        }
+    }
+}

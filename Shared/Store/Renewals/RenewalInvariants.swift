@@ -1,0 +1,169 @@
+package import Domain
+package import Foundation
+package import Postgres
+
+/// Something in our books that must never be.
+package struct InvariantViolation: Sendable, Hashable, Encodable {
+    /// I1, I2, …
+    package var invariant: String
+    package var subscription: VaultSubscription.ID?
+    package var period: Int?
+    package var detail: String
+}
+
+/// What must hold of renewals in every database, at every commit.
+package struct RenewalInvariant: Sendable {
+    package var name: String
+    package var says: String
+    /// A violation stops all charging; others wake an operator.
+    package var isGrave: Bool
+    fileprivate var query: @Sendable (Date) -> Query
+
+    package static let all: [RenewalInvariant] = [
+        RenewalInvariant(name: "I1", says: "no period is paid by two captures", isGrave: true) { _ in
+            """
+            SELECT a.subscription, a.period, count(DISTINCT a.capture_id) || ' captures' AS detail
+            FROM charge_attempts a
+            WHERE a.state = 'captured' AND a.capture_id IS NOT NULL
+            GROUP BY a.subscription, a.period
+            HAVING count(DISTINCT a.capture_id) > 1
+            """
+        },
+        RenewalInvariant(name: "I2", says: "no period is skipped", isGrave: false) { now in
+            """
+            SELECT s.id AS subscription, s.next_period AS period, 'due since ' || s.next_action_at AS detail
+            FROM vault_subscriptions s
+            WHERE s.status IN ('trialing', 'active', 'past_due')
+              AND (s.next_action_at <= \(now.addingTimeInterval(-2 * 86_400)) OR s.next_action_at IS NULL)
+              AND NOT EXISTS (
+                  SELECT FROM charge_attempts a
+                  WHERE a.subscription = s.id AND a.state IN ('review', 'settling')
+              )
+              AND NOT EXISTS (
+                  SELECT FROM renewal_pauses p
+                  WHERE p.ended_at IS NULL AND (p.merchant IS NULL OR p.merchant = s.merchant)
+              )
+            UNION ALL
+            SELECT p.subscription, p.number, 'left behind as due'
+            FROM charge_periods p
+            JOIN vault_subscriptions s ON s.id = p.subscription
+            WHERE p.status = 'due' AND p.number < s.next_period
+              AND s.status IN ('trialing', 'active', 'past_due')
+            """
+        },
+        RenewalInvariant(name: "I3", says: "a period is paid if and only if one of its charges was captured", isGrave: true) { _ in
+            """
+            SELECT p.subscription, p.number AS period, 'paid by a capture that no charge has' AS detail
+            FROM charge_periods p
+            WHERE p.status = 'paid' AND p.capture_id IS NOT NULL
+              AND NOT EXISTS (
+                  SELECT FROM charge_attempts a
+                  WHERE a.subscription = p.subscription AND a.period = p.number AND a.capture_id = p.capture_id
+              )
+              AND EXISTS (SELECT FROM charge_attempts a WHERE a.subscription = p.subscription AND a.period = p.number)
+            UNION ALL
+            SELECT p.subscription, p.number, 'captured and not paid'
+            FROM charge_periods p
+            JOIN charge_attempts a ON a.subscription = p.subscription AND a.period = p.number
+            WHERE a.state = 'captured' AND p.status <> 'paid'
+            UNION ALL
+            SELECT a.subscription, a.period, 'its capture has another amount'
+            FROM charge_attempts a
+            JOIN charge_periods p ON p.subscription = a.subscription AND p.number = a.period
+            JOIN paypal_captures c ON c.id = a.capture_id
+            WHERE c.amount_minor <> p.amount_minor OR c.currency <> p.currency
+            """
+        },
+        RenewalInvariant(name: "I4", says: "no charge is begun after the subscription has ended", isGrave: true) { _ in
+            """
+            SELECT a.subscription, a.period, 'begun ' || a.first_sent_at || ', ended ' || s.cancel_requested_at AS detail
+            FROM charge_attempts a
+            JOIN vault_subscriptions s ON s.id = a.subscription
+            WHERE s.status = 'canceled' AND a.first_sent_at > s.cancel_requested_at
+            """
+        },
+        RenewalInvariant(name: "I5", says: "access is taken after three declines, and told once", isGrave: true) { _ in
+            """
+            SELECT s.id AS subscription, p.number AS period, 'revoked after ' || (
+                SELECT count(DISTINCT a.number) FROM charge_attempts a
+                WHERE a.subscription = s.id AND a.period = p.number AND a.state IN ('declined', 'forgone')
+            ) || ' tries' AS detail
+            FROM vault_subscriptions s
+            JOIN charge_periods p ON p.subscription = s.id AND p.number = s.next_period
+            WHERE s.status = 'revoked'
+              AND (p.status NOT IN ('exhausted', 'paid') OR (
+                  SELECT count(DISTINCT a.number) FROM charge_attempts a
+                  WHERE a.subscription = s.id AND a.period = p.number AND a.state IN ('declined', 'forgone')
+              ) < 3 OR (
+                  SELECT count(*) FROM forwards f
+                  WHERE f.merchant = s.merchant AND f.event = 'THRIVE-REVOKE-' || s.id AND NOT f.simulated
+              ) <> 1)
+            """
+        },
+        RenewalInvariant(name: "I7", says: "at most one charge of a subscription is open", isGrave: true) { _ in
+            """
+            SELECT a.subscription, max(a.period) AS period, count(*) || ' open charges' AS detail
+            FROM charge_attempts a
+            WHERE a.state IN ('planned', 'sending', 'indeterminate', 'settling', 'review')
+            GROUP BY a.subscription
+            HAVING count(*) > 1
+            """
+        },
+        RenewalInvariant(name: "I8", says: "no charge is sent again when PayPal may have forgotten it", isGrave: true) { _ in
+            """
+            SELECT a.subscription, a.period, 'sent again after ' || (a.last_sent_at - a.first_sent_at) AS detail
+            FROM charge_attempts a
+            WHERE a.last_sent_at - a.first_sent_at >= interval '6 hours' AND a.order_id IS NULL
+            """
+        },
+        RenewalInvariant(name: "I10", says: "what became of a charge is known within twelve hours", isGrave: false) { now in
+            """
+            SELECT a.subscription, a.period, a.state || ' since ' || a.last_sent_at AS detail
+            FROM charge_attempts a
+            WHERE a.state IN ('sending', 'indeterminate')
+              AND a.last_sent_at < \(now.addingTimeInterval(-12 * 3600))
+            """
+        },
+        RenewalInvariant(name: "I11", says: "what was captured is what periods say was paid", isGrave: true) { _ in
+            """
+            SELECT NULL::uuid AS subscription, NULL::integer AS period,
+                coalesce(k.currency, b.currency) || ': captured ' || coalesce(k.total, 0) || ', booked '
+                    || coalesce(b.total, 0) AS detail
+            FROM (
+                SELECT c.currency, sum(c.amount_minor) AS total
+                FROM paypal_captures c
+                JOIN charge_attempts a ON a.capture_id = c.id
+                GROUP BY c.currency
+            ) k
+            FULL JOIN (
+                SELECT p.currency, sum(p.amount_minor) AS total
+                FROM charge_periods p
+                JOIN paypal_captures c ON c.id = p.capture_id
+                JOIN charge_attempts a ON a.capture_id = p.capture_id
+                WHERE p.status = 'paid'
+                GROUP BY p.currency
+            ) b ON b.currency = k.currency
+            WHERE k.total IS DISTINCT FROM b.total
+            """
+        },
+    ]
+}
+
+extension Transaction {
+    /// What is wrong, at most `limit` of each kind. Takes a look at everything: for once an hour, not for each request.
+    package func violations(
+        of invariant: RenewalInvariant,
+        at now: Date,
+        limit: Int = 20
+    ) throws(PostgresError) -> [InvariantViolation] {
+        try rows("SELECT v.subscription, v.period, v.detail FROM (\(invariant.query(now))) v LIMIT \(limit)")
+            .values { row throws(PostgresError) in
+                InvariantViolation(
+                    invariant: invariant.name,
+                    subscription: try row["subscription"],
+                    period: try row["period"],
+                    detail: try row["detail"]
+                )
+            }
+    }
+}
