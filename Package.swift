@@ -240,8 +240,7 @@ let package = Package(
             "Sandbox",
             of: ["SandboxPages"],
             [
-                "Domain", "SandboxKit", "Sealing", "ThriveCart", "Web", .asyncHTTPClient, .hummingbird, .httpTypes,
-                .nio,
+                "Domain", "SandboxKit", "Sealing", "ThriveCart", "Web", .asyncHTTPClient, .hummingbird, .httpTypes, .nio,
                 .nioHTTP1,
             ]
         ),

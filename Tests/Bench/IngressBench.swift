@@ -47,9 +47,7 @@ struct IngressBench {
                 name: "accept webhooks of 4 KiB, appendfsync always",
                 ours: ours,
                 yardstick: yardstick,
-                goal: (
-                    "≥ 0.40 of its yardstick, p99 under 25 ms", ours.value >= 0.4 * yardstick.value && result.p99 < 25
-                )
+                goal: ("≥ 0.40 of its yardstick, p99 under 25 ms", ours.value >= 0.4 * yardstick.value && result.p99 < 25)
             )
         ]
     }
