@@ -6,7 +6,7 @@ import Store
 import Web
 
 // Charges due periods, duns declines, ends what stays unpaid.
-await ServiceProcess.run("renewals", needs: [.databaseURL, .redisURL, .appKeys].union(Variable.payPal)) { process in
+await ServiceProcess.run("renewals", needs: Variable.payPal.union([.databaseURL, .redisURL, .appKeys])) { process in
     let settings = process.settings
     let redis = try process.redis()
     let queue = JobQueue(redis: redis, logger: process.logger)
