@@ -158,7 +158,7 @@ let package = Package(
             "RenewalJobs",
             ["Domain", "Jobs", "PayPal", "Postgres", "Redis", "Sealing", "Store", .log, .metrics]
         ),
-        main("renewals", in: "Renewals", ["Boot", "Jobs", "Postgres", "RenewalJobs", "Store", "Web"]),
+        main("renewals", in: "Renewals", ["Boot", "Domain", "Jobs", "Postgres", "RenewalJobs", "Store", "Web"]),
 
         service(
             "Control",

@@ -1,4 +1,5 @@
 import Boot
+import Domain
 import Jobs
 import Postgres
 import RenewalJobs
