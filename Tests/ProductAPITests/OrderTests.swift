@@ -1,7 +1,10 @@
 import Domain
 import Foundation
 import NIOHTTP1
+import Postgres
 import ProductAPIRoutes
+import SandboxKit
+import SandboxPages
 import Store
 import TestKit
 import Testing

@@ -2,7 +2,9 @@ import AsyncHTTPClient
 import Domain
 import Foundation
 import Logging
+import NIOCore
 import NIOHTTP1
+import Outbound
 import PayPal
 import ProductAPIRoutes
 import Redis
