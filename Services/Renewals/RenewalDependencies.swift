@@ -1,0 +1,62 @@
+package import Domain
+package import Foundation
+package import Jobs
+package import PayPal
+package import Postgres
+package import Sealing
+package import Store
+
+/// What the renewals' jobs work with.
+package struct RenewalDependencies: Sendable {
+    package var store: Store
+    package var paypal: PayPalClient
+    package var sealer: Sealer
+    package var queue: JobQueue
+    package var options: RenewalOptions
+
+    package init(
+        store: Store,
+        paypal: PayPalClient,
+        sealer: Sealer,
+        queue: JobQueue,
+        options: RenewalOptions = RenewalOptions()
+    ) {
+        self.store = store
+        self.paypal = paypal
+        self.sealer = sealer
+        self.queue = queue
+        self.options = options
+    }
+}
+
+/// What an operator may choose.
+package struct RenewalOptions: Sendable, Hashable {
+    package var form: RenewalState.Form
+    /// Whether the partner's transaction search covers what merchants capture.
+    package var searchesTransactions: Bool
+    /// Charges begun in a second, by all processes together.
+    package var ratePerSecond: Int
+    package var times: RenewalTimes
+
+    package init(
+        form: RenewalState.Form = .oneStep,
+        searchesTransactions: Bool = false,
+        ratePerSecond: Int = 50,
+        times: RenewalTimes = RenewalTimes()
+    ) {
+        self.form = form
+        self.searchesTransactions = searchesTransactions
+        self.ratePerSecond = ratePerSecond
+        self.times = times
+    }
+
+    package var reducer: RenewalReducer { RenewalReducer(times: times) }
+
+    var limit: RateLimit {
+        RateLimit("paypal.charges", Rate(max(1, ratePerSecond), per: .seconds(1), burst: max(1, ratePerSecond)))
+    }
+}
+
+extension QueueName {
+    package static let renewals: QueueName = "renewals"
+}
