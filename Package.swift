@@ -328,11 +328,10 @@ let package = Package(
         ),
         tests(
             "Journey",
-            of: ["ingress", "fulfillment", "gatehouse", "sandbox"],
+            of: ["ingress", "fulfillment", "gatehouse", "notifications", "product-api", "sandbox"],
             [
-                "Domain", "FaultKit", "FulfillmentJobs", "IngressRoutes", "Jobs", "Postgres", "Redis", "Sealing",
-                "Seeds",
-                "Store", "ThriveCart", .asyncHTTPClient,
+                "Domain", "FaultKit", "FulfillmentJobs", "IngressRoutes", "Jobs", "Postgres", "Redis", "SandboxKit",
+                "SandboxPages", "Sealing", "Seeds", "Store", "ThriveCart", .asyncHTTPClient, .nioHTTP1,
             ]
         ),
         .executableTarget(
