@@ -54,7 +54,9 @@ final class ShopSystem: @unchecked Sendable {
         for (_, name, port) in ports { environment[name] = "\(port)" }
         for (program, _, _) in ports {
             let log = "\(directory)/\(program).log"
-            processes.append(try ServerProcess(.init(Gatehouse.program(program), [], environment: environment, log: log)))
+            processes.append(
+                try ServerProcess(.init(Gatehouse.program(program), [], environment: environment, log: log))
+            )
         }
         for (_, _, port) in ports {
             try await eventually(within: .seconds(60)) {
