@@ -156,13 +156,14 @@ let package = Package(
             "RenewalJobs",
             ["Domain", "Jobs", "PayPal", "Postgres", "Redis", "Sealing", "Store", .log, .metrics]
         ),
-        main("renewals", in: "Renewals", ["Boot", "Jobs", "Postgres", "RenewalJobs", "Store", "Web"]),
+        main("renewals", in: "Renewals", ["Boot", "Domain", "Jobs", "Postgres", "RenewalJobs", "Store", "Web"]),
 
         service(
             "Control",
             "ControlCommands",
             [
                 "Domain", "FulfillmentJobs", "Jobs", "NotificationJobs", "Outbound", "Postgres", "ReconciliationJobs",
+                "RenewalJobs",
                 "Redis", "Sealing", "Store", "ThriveCart", .arguments,
                 .asyncHTTPClient, .log, .nio, .nioHTTP1,
             ]
@@ -250,6 +251,14 @@ let package = Package(
             [
                 "Domain", "SandboxKit", "Sealing", "ThriveCart", "Web", .asyncHTTPClient, .hummingbird, .httpTypes, .nio,
                 .nioHTTP1,
+            ]
+        ),
+        tests(
+            "Renewal",
+            of: ["RenewalJobs", "renewals"],
+            [
+                "Domain", "Jobs", "PayPal", "Postgres", "Redis", "SandboxKit", "SandboxPages", "Sealing", "Store",
+                .asyncHTTPClient, .log, .nio, .nioHTTP1,
             ]
         ),
         tests(

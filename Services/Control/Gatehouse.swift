@@ -25,6 +25,7 @@ package struct Gatehouse: AsyncParsableCommand {
             CommandGroup(name: "Look:", subcommands: [Access.self, Members.self, Events.self, Leads.self]),
             CommandGroup(name: "Compare:", subcommands: [Reconcile.self, Discrepancies.self, Backfill.self]),
             CommandGroup(name: "Tell:", subcommands: [Endpoints.self, Deliveries.self, Mails.self]),
+            CommandGroup(name: "Charge:", subcommands: [RenewalsCommand.self, Invariants.self]),
             CommandGroup(
                 name: "Run:",
                 subcommands: [
