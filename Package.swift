@@ -89,18 +89,20 @@ let package = Package(
             "Ingress",
             "IngressRoutes",
             [
-                "Domain", "FulfillmentJobs", "Jobs", "Redis", "Sealing", "ThriveCart", "Web", .hummingbird, .httpTypes,
-                .lifecycle, .nio, .log, .metrics,
+                "Domain", "FulfillmentJobs", "Jobs", "Outbound", "PayPal", "Redis", "Sealing", "ThriveCart", "Web",
+                .hummingbird, .httpTypes, .lifecycle, .nio, .log, .metrics,
             ]
         ),
-        main("ingress", in: "Ingress", ["Boot", "IngressRoutes", "Jobs"]),
+        main("ingress", in: "Ingress", ["Boot", "IngressRoutes", "Jobs", "PayPal", "Redis", .log]),
 
         service(
             "Fulfillment",
             "FulfillmentJobs",
-            ["Domain", "Jobs", "Postgres", "Redis", "Sealing", "Store", "ThriveCart", .log, .metrics]
+            [
+                "Domain", "Jobs", "PayPal", "Postgres", "Redis", "Sealing", "Store", "ThriveCart", .log, .metrics,
+            ]
         ),
-        main("fulfillment", in: "Fulfillment", ["Boot", "FulfillmentJobs", "Jobs", "Postgres", "Store", "Web"]),
+        main("fulfillment", in: "Fulfillment", ["Boot", "FulfillmentJobs", "Jobs", "PayPal", "Postgres", "Store", "Web"]),
 
         service(
             "Reconciliation",
@@ -162,16 +164,15 @@ let package = Package(
             "Control",
             "ControlCommands",
             [
-                "Domain", "FulfillmentJobs", "Jobs", "NotificationJobs", "Outbound", "Postgres", "ReconciliationJobs",
-                "RenewalJobs",
-                "Redis", "Sealing", "Store", "ThriveCart", .arguments,
+                "Domain", "FulfillmentJobs", "Jobs", "NotificationJobs", "Outbound", "PayPal", "Postgres",
+                "ReconciliationJobs", "Redis", "RenewalJobs", "Sealing", "Store", "ThriveCart", .arguments,
                 .asyncHTTPClient, .log, .nio, .nioHTTP1,
             ]
         ),
         main(
             "gatehouse",
             in: "Control",
-            ["Boot", "ControlCommands", "Outbound", "Postgres", "Redis", "Sealing", .configuration, .log]
+            ["Boot", "ControlCommands", "Outbound", "PayPal", "Postgres", "Redis", "Sealing", .configuration, .log]
         ),
 
         service(
@@ -182,7 +183,7 @@ let package = Package(
                 .asn1, .certificates, .crypto, .cryptoExtras, .lifecycle, .log, .nio, .nioHTTP1,
             ],
             exclude: ["README.md"],
-            resources: [.embedInCode("Pages/Templates")]
+            resources: [.embedInCode("Pages/Templates"), .embedInCode("PayPal/Pages/Templates")]
         ),
         main("sandbox", in: "Sandbox", ["Boot", "SandboxPages"]),
 
@@ -191,8 +192,8 @@ let package = Package(
         .target(
             name: "TestKit",
             dependencies: [
-                "COpenSSL", "Domain", "Jobs", "Postgres", "Redis", "Sealing", "Store", "Web",
-                .asyncHTTPClient, .hummingbird, .log, .nio, .nioHTTP1, .nioPosix,
+                "COpenSSL", "Domain", "Jobs", "PayPal", "Postgres", "Redis", "Sealing", "Store", "Web",
+                .asyncHTTPClient, .hummingbird, .httpTypes, .log, .nio, .nioHTTP1, .nioPosix,
             ],
             path: "Tests/TestKit",
             swiftSettings: .strict
@@ -217,17 +218,18 @@ let package = Package(
         tests("Outbound", [.asyncHTTPClient, .nio, .nioHTTP1, .nioPosix]),
         tests("Store", ["Domain", "Postgres"]),
         tests("ThriveCart", ["Domain"]),
+        tests("Fulfillment", of: ["FulfillmentJobs"], ["Domain", "Jobs", "PayPal", "Postgres", "Sealing", "Store", .log]),
         tests(
             "PayPal",
-            ["COpenSSL", "Domain", "Redis", "Sealing", .asyncHTTPClient, .hummingbird, .httpTypes, .log, .nio]
+            ["Domain", "Redis", "SandboxKit", "SandboxPages", "Sealing", .asyncHTTPClient, .log, .nio]
         ),
         tests("Web", [.hummingbird, .httpTypes, .log, .metrics]),
-        tests("Boot", ["Postgres", "Redis", "Sealing", "Web", .configuration, .log]),
+        tests("Boot", ["PayPal", "Postgres", "Redis", "Sealing", "Web", .configuration, .log]),
         tests(
             "Ingress",
             of: ["IngressRoutes"],
             [
-                "Domain", "FulfillmentJobs", "Jobs", "Redis", "Sealing", "ThriveCart", "Web", "ingress",
+                "Domain", "FulfillmentJobs", "Jobs", "PayPal", "Redis", "Sealing", "ThriveCart", "Web", "ingress",
                 .hummingbird, .lifecycle, .log,
             ]
         ),
@@ -235,7 +237,7 @@ let package = Package(
             "Control",
             of: ["ControlCommands", "gatehouse", "fulfillment"],
             [
-                "Domain", "FulfillmentJobs", "IngressRoutes", "Jobs", "Postgres", "Redis", "Sealing", "Store",
+                "Domain", "FulfillmentJobs", "IngressRoutes", "Jobs", "PayPal", "Postgres", "Redis", "Sealing", "Store",
                 "ThriveCart", "Web", .hummingbird, .lifecycle, .log,
             ]
         ),
@@ -249,8 +251,8 @@ let package = Package(
             "Sandbox",
             of: ["SandboxPages"],
             [
-                "Domain", "SandboxKit", "Sealing", "ThriveCart", "Web", .asyncHTTPClient, .hummingbird, .httpTypes, .nio,
-                .nioHTTP1,
+                "Domain", "PayPal", "SandboxKit", "Sealing", "ThriveCart", "Web", .asyncHTTPClient, .hummingbird, .httpTypes,
+                .nio, .nioHTTP1,
             ]
         ),
         tests(
@@ -263,10 +265,19 @@ let package = Package(
         ),
         tests(
             "Reconciliation",
-            of: ["ReconciliationJobs", "SandboxPages"],
+            of: ["ReconciliationJobs", "SandboxPages", "reconciliation", "ingress", "fulfillment", "gatehouse"],
             [
-                "Domain", "FulfillmentJobs", "Jobs", "Postgres", "Redis", "Sealing", "Store", "ThriveCart", "Web",
+                "Domain", "FaultKit", "FulfillmentJobs", "Jobs", "Postgres", "Redis", "Sealing", "Store", "ThriveCart",
+                "Web",
                 .asyncHTTPClient, .hummingbird, .log,
+            ]
+        ),
+        tests(
+            "ProductAPI",
+            of: ["ProductAPIRoutes", "product-api"],
+            [
+                "Domain", "Jobs", "Outbound", "PayPal", "Postgres", "Redis", "SandboxKit", "SandboxPages", "Sealing",
+                "Store", "Web", .asyncHTTPClient, .hummingbird, .httpTypes, .log, .nio, .nioHTTP1,
             ]
         ),
         tests("Deployment", of: [], ["Boot", "Web", .hummingbird, .httpTypes]),
@@ -326,7 +337,7 @@ let package = Package(
             name: "bench",
             dependencies: [
                 "Domain", "FaultKit", "FulfillmentJobs", "Jobs", "NotificationJobs", "Postgres", "Redis", "Sealing",
-                "Store", "TestKit", "notifications", .arguments, .lifecycle, .log, .nio,
+                "Seeds", "Store", "TestKit", "notifications", .arguments, .lifecycle, .log, .nio,
             ],
             path: "Tests/Bench",
             swiftSettings: .strict

@@ -5,6 +5,7 @@ import FulfillmentJobs
 import Jobs
 import Postgres
 import Redis
+import Seeds
 import TestKit
 
 /// Purchases applied a second by one fulfillment: order, member, entitlement, audit and messages; beside pgbench running

@@ -5,6 +5,7 @@ import FulfillmentJobs
 import Jobs
 import Redis
 import Sealing
+import Seeds
 import TestKit
 
 /// Webhooks of 4 KiB accepted a second by one ingress, each on disk before its answer; beside Redis doing the same alone.

@@ -24,7 +24,7 @@ package struct RunningPayPal: Sendable {
         package var text: String
 
         /// Null where the answer is no JSON.
-        package var json: JSON { JSON.read(text) ?? .null }
+        package var json: SandboxJSON { SandboxJSON.read(text) ?? .null }
         /// The issue of a refusal.
         package var issue: String? { json["details"]?[0]?["issue"]?.text }
         package var id: String { json["id"]?.text ?? "" }
@@ -98,7 +98,7 @@ package struct RunningPayPal: Sendable {
 
 /// Runs a pretended PayPal while `body` runs.
 package func withPayPal<Result: Sendable>(
-    settings: PayPalSettings = PayPalSettings(),
+    settings: PayPalHabits = PayPalHabits(),
     _ body: @Sendable (RunningPayPal) async throws -> Result
 ) async throws -> Result {
     let sandbox = PayPalSandbox(settings: settings, logger: CapturedLog().logger)

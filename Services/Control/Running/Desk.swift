@@ -1,4 +1,5 @@
 package import Outbound
+package import PayPal
 package import Postgres
 package import Redis
 package import Sealing
@@ -10,6 +11,8 @@ package enum Need: Sendable, Hashable, CaseIterable {
     case database, redis
     /// `APP_KEYS`, to open and seal the sites' secrets.
     case keys
+    /// Who we are at PayPal.
+    case payPal
 }
 
 /// What a command works with: no more than it said it needs.
@@ -21,6 +24,9 @@ package struct Desk: Sendable {
     let ingress: String
     /// Which addresses may be typed in for endpoints.
     let endpointRules: EndpointURL.Rules
+    private let openPayPal: PayPalClient?
+    /// What PayPal signs its webhooks for; nil where none is set.
+    let payPalWebhookID: String?
     /// Where ThriveCart's read API is, and how often it may be asked.
     let books: Books
 
@@ -41,13 +47,17 @@ package struct Desk: Sendable {
         sealer: Sealer?,
         ingress: String,
         endpointRules: EndpointURL.Rules = .strict,
-        books: Books = Books()
+        books: Books = Books(),
+        payPal: PayPalClient? = nil,
+        payPalWebhookID: String? = nil
     ) {
         openDatabase = database
         openRedis = redis
         openSealer = sealer
         self.ingress = ingress
         self.endpointRules = endpointRules
+        openPayPal = payPal
+        self.payPalWebhookID = payPalWebhookID
         self.books = books
     }
 
@@ -58,6 +68,7 @@ package struct Desk: Sendable {
     var store: Store { get throws { Store(try database) } }
     var redis: RedisClient { get throws { try openRedis ?? Self.missing("REDIS_URL") } }
     var sealer: Sealer { get throws { try openSealer ?? Self.missing("APP_KEYS") } }
+    var payPal: PayPalClient { get throws { try openPayPal ?? Self.missing("PAYPAL_CLIENT_ID") } }
 
     private static func missing<Value>(_ variable: String) throws -> Value {
         throw CommandProblem.settings("\(variable) is not set", fix: "set \(variable), see .env.example")

@@ -135,6 +135,6 @@ extension Request {
 }
 
 extension HTTPField.Name {
-    fileprivate static var contentSecurityPolicy: Self { Self("Content-Security-Policy")! }
+    static var contentSecurityPolicy: Self { Self("Content-Security-Policy")! }
     fileprivate static var secFetchSite: Self { Self("Sec-Fetch-Site")! }
 }

@@ -54,7 +54,7 @@ extension Books {
             )
         }
         let token = currentToken(of: client)
-        var answer = JSON.of([
+        var answer = SandboxJSON.of([
             "scope": .string(AccessToken.scopes.joined(separator: " ")),
             "access_token": .string(token.text),
             "token_type": "Bearer",
@@ -94,7 +94,7 @@ extension Books {
 
     /// In the shape of a JWT; signed by nobody.
     private mutating func idToken(for client: String, customer: String?) -> String {
-        let claims = JSON.of([
+        let claims = SandboxJSON.of([
             "iss": "https://api.sandbox.paypal.com",
             "aud": .string(client),
             "sub": .string(customer ?? ""),
@@ -108,7 +108,7 @@ extension Books {
     // MARK: POST /v1/identity/generate-token
 
     mutating func generateClientToken(_ ask: PayPalAsk) -> PayPalReply {
-        let inside = JSON.of(["paypal": .of(["accessToken": .string(numbers.secretWord(64))])])
+        let inside = SandboxJSON.of(["paypal": .of(["accessToken": .string(numbers.secretWord(64))])])
         return PayPalReply(
             200,
             .of([

@@ -28,7 +28,7 @@ extension Books {
         return PayPalReply(200, integration(merchant))
     }
 
-    private func integration(_ merchant: PayPalMerchant) -> JSON {
+    private func integration(_ merchant: PayPalMerchant) -> SandboxJSON {
         .of([
             "merchant_id": .string(merchant.id),
             "tracking_id": merchant.trackingID.map { .string($0) },

@@ -67,7 +67,7 @@ extension Books {
         tellOnboarded(id)
     }
 
-    func tellOnboardedResource(_ merchant: PayPalMerchant) -> JSON {
+    func tellOnboardedResource(_ merchant: PayPalMerchant) -> SandboxJSON {
         .of([
             "partner_client_id": .string(settings.clientID),
             "links": .array([

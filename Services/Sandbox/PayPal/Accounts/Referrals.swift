@@ -5,7 +5,7 @@ struct Referral: Sendable {
     var token: String
     var trackingID: String
     var returnURL: String?
-    var data: JSON
+    var data: SandboxJSON
     /// Who took it.
     var merchant: String?
 }
@@ -35,7 +35,7 @@ extension Books {
         return PayPalReply(201, .of(["links": .array(referralLinks(referral, ask.base))]))
     }
 
-    private func referralLinks(_ referral: Referral, _ base: String) -> [JSON] {
+    private func referralLinks(_ referral: Referral, _ base: String) -> [SandboxJSON] {
         [
             .of([
                 "href": .string("\(base)/v2/customer/partner-referrals/\(referral.token)"),
@@ -113,6 +113,6 @@ extension Books {
     }
 }
 
-extension JSON {
-    subscript(name: String, default other: JSON) -> JSON { self[name] ?? other }
+extension SandboxJSON {
+    subscript(name: String, default other: SandboxJSON) -> SandboxJSON { self[name] ?? other }
 }

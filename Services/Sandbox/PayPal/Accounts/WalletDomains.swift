@@ -41,7 +41,7 @@ extension Books {
         return (owner(of: ask), name.lowercased())
     }
 
-    private func domainJSON(_ name: String, _ merchant: String) -> JSON {
+    private func domainJSON(_ name: String, _ merchant: String) -> SandboxJSON {
         .of([
             "provider_type": "APPLE_PAY",
             "domain": .of(["name": .string(name)]),

@@ -2,7 +2,7 @@ internal import Foundation
 
 /// Everything that the pretended PayPal knows. Its calls are extensions, in the folders beside this one.
 struct Books: Sendable {
-    var settings: PayPalSettings
+    var settings: PayPalHabits
     var numbers = PayPalNumbers()
     var now = Date(timeIntervalSince1970: 0)
 
@@ -39,7 +39,7 @@ struct Books: Sendable {
     /// Where we were reached last; links in events begin with it.
     var base = ""
 
-    init(settings: PayPalSettings) {
+    init(settings: PayPalHabits) {
         self.settings = settings
         connect(PayPalMerchant.demo)
     }

@@ -45,7 +45,7 @@ package struct MoneyBook: Sendable {
 }
 
 extension MoneyBook.Entry {
-    var json: JSON {
+    var json: SandboxJSON {
         .of([
             "number": .whole(number),
             "at": .string(PayPalTime.utc(at)),

@@ -37,7 +37,7 @@ struct RequestBook: Sendable {
 }
 
 extension RequestBook.Entry {
-    var json: JSON {
+    var json: SandboxJSON {
         .of([
             "number": .whole(number),
             "at": .string(PayPalTime.utc(at)),

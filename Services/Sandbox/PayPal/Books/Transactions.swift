@@ -70,7 +70,7 @@ extension Books {
         return number
     }
 
-    private func pageLinks(_ ask: PayPalAsk, _ page: Int, _ pages: Int) -> [JSON] {
+    private func pageLinks(_ ask: PayPalAsk, _ page: Int, _ pages: Int) -> [SandboxJSON] {
         let query = ask.query.filter { $0.key != "page" }.sorted { $0.key < $1.key }
             .map { "\($0.key)=\(PayPalForm.encoded($0.value))" }.joined(separator: "&")
         let own = "\(ask.base)/v1/reporting/transactions?\(query)&page="
@@ -82,7 +82,7 @@ extension Books {
         return links
     }
 
-    private func transaction(_ entry: MoneyBook.Entry) -> JSON {
+    private func transaction(_ entry: MoneyBook.Entry) -> SandboxJSON {
         let isCapture = entry.kind == .capture
         let code =
             switch entry.kind {

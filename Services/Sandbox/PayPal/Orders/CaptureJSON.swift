@@ -41,7 +41,7 @@ extension Books {
         _ base: String,
         isAlone: Bool
     )
-        -> JSON
+        -> SandboxJSON
     {
         let own = "\(base)/v2/payments/captures/\(capture.id)"
         return .of([
@@ -75,7 +75,7 @@ extension Books {
         ])
     }
 
-    private func protection(_ capture: PayPalCapture) -> JSON {
+    private func protection(_ capture: PayPalCapture) -> SandboxJSON {
         guard capture.status != .declined else { return .of(["status": "NOT_ELIGIBLE"]) }
         return .of([
             "status": "ELIGIBLE",
@@ -83,7 +83,7 @@ extension Books {
         ])
     }
 
-    private func breakdown(_ capture: PayPalCapture, _ unit: PurchaseUnit) -> JSON {
+    private func breakdown(_ capture: PayPalCapture, _ unit: PurchaseUnit) -> SandboxJSON {
         let net = max(0, capture.amount.minor - capture.fee.minor - unit.platformFee)
         return .of([
             "gross_amount": capture.amount.json,

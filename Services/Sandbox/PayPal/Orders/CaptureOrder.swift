@@ -142,7 +142,7 @@ extension Books {
     }
 
     /// Amounts that Venmo's sandbox declines.
-    private static func refusalOfAmount(_ order: PayPalOrder, _ which: PayPalSettings.ErrorAmounts) -> String? {
+    private static func refusalOfAmount(_ order: PayPalOrder, _ which: PayPalHabits.ErrorAmounts) -> String? {
         guard which == .all || which == .venmo && order.source?.kind == .venmo else { return nil }
         return switch order.units.first?.amount.minor {
         case 1234: "INSTRUMENT_DECLINED"  // insufficient funds

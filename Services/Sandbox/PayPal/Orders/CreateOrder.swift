@@ -40,7 +40,7 @@ extension Books {
         }
     }
 
-    private mutating func newOrder(_ json: JSON, _ ask: PayPalAsk) throws(PayPalProblem) -> PayPalOrder {
+    private mutating func newOrder(_ json: SandboxJSON, _ ask: PayPalAsk) throws(PayPalProblem) -> PayPalOrder {
         guard let intent = json["intent"]?.text else { throw .invalid("MISSING_REQUIRED_PARAMETER", field: "/intent") }
         guard ["CAPTURE", "AUTHORIZE"].contains(intent) else {
             throw .invalid("INVALID_PARAMETER_VALUE", field: "/intent", value: intent)
@@ -86,7 +86,7 @@ extension Books {
 
     // MARK: What is paid
 
-    private func purchaseUnit(_ json: JSON, at field: String, isOnly: Bool, _ ask: PayPalAsk) throws(PayPalProblem)
+    private func purchaseUnit(_ json: SandboxJSON, at field: String, isOnly: Bool, _ ask: PayPalAsk) throws(PayPalProblem)
         -> PurchaseUnit
     {
         let amount = try PayPalAmount(json["amount"], at: field + "/amount")
@@ -140,7 +140,7 @@ extension Books {
         throw .refused("DUPLICATE_INVOICE_ID")
     }
 
-    private func payeeJSON(_ merchant: String) -> JSON {
+    private func payeeJSON(_ merchant: String) -> SandboxJSON {
         .of([
             "email_address": .string(merchants[merchant]?.email ?? "partner@example.com"),
             "merchant_id": .string(merchant),
@@ -148,7 +148,7 @@ extension Books {
     }
 
     /// The items make up the item total, and the parts the whole.
-    private func checkTotals(_ json: JSON, _ amount: PayPalAmount, _ field: String) throws(PayPalProblem) {
+    private func checkTotals(_ json: SandboxJSON, _ amount: PayPalAmount, _ field: String) throws(PayPalProblem) {
         let items = json["items", default: []].values
         guard let breakdown = json.at("amount", "breakdown"), breakdown.isObject else {
             guard items.isEmpty else { throw .refused("ITEM_TOTAL_REQUIRED", field: field + "/amount/breakdown") }

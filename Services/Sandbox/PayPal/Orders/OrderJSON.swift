@@ -33,7 +33,7 @@ extension Books {
         return PayPalReply(204)
     }
 
-    private func patch(_ unit: inout PurchaseUnit, _ name: String, _ value: JSON) throws(PayPalProblem) {
+    private func patch(_ unit: inout PurchaseUnit, _ name: String, _ value: SandboxJSON) throws(PayPalProblem) {
         switch name {
         case "invoice_id":
             try refuseDuplicate(value.text, of: unit.merchant)
@@ -51,7 +51,7 @@ extension Books {
     /// The little that PayPal answers by default, or all where `Prefer` asks for it.
     func reply(_ order: PayPalOrder, _ ask: PayPalAsk, status: Int) -> PayPalReply {
         if ask.wantsRepresentation { return PayPalReply(status, orderJSON(order, ask.base)) }
-        var answer = JSON.of([
+        var answer = SandboxJSON.of([
             "id": .string(order.id),
             "status": .string(order.status.rawValue),
             "payment_source": sourceJSON(order, ask.base),
@@ -74,7 +74,7 @@ extension Books {
         return PayPalReply(status, answer)
     }
 
-    func orderJSON(_ order: PayPalOrder, _ base: String) -> JSON {
+    func orderJSON(_ order: PayPalOrder, _ base: String) -> SandboxJSON {
         .of([
             "id": .string(order.id),
             "intent": .string(order.intent),
@@ -98,7 +98,7 @@ extension Books {
         ])
     }
 
-    private func shippingJSON(_ payer: Buyer) -> JSON {
+    private func shippingJSON(_ payer: Buyer) -> SandboxJSON {
         .of([
             "name": .of(["full_name": .string("\(payer.givenName) \(payer.surname)")]),
             "address": .of([
@@ -111,7 +111,7 @@ extension Books {
         ])
     }
 
-    private func payerJSON(_ order: PayPalOrder) -> JSON? {
+    private func payerJSON(_ order: PayPalOrder) -> SandboxJSON? {
         guard let payer = order.payer, order.source?.kind != .card else { return nil }
         return .of([
             "name": payer.name,
@@ -121,7 +121,7 @@ extension Books {
         ])
     }
 
-    private func links(_ order: PayPalOrder, _ base: String) -> JSON {
+    private func links(_ order: PayPalOrder, _ base: String) -> SandboxJSON {
         let own = "\(base)/v2/checkout/orders/\(order.id)"
         var links = [link(own, "self", "GET")]
         switch order.status {
@@ -139,11 +139,11 @@ extension Books {
         return .array(links)
     }
 
-    func link(_ href: String, _ rel: String, _ method: String) -> JSON {
+    func link(_ href: String, _ rel: String, _ method: String) -> SandboxJSON {
         .of(["href": .string(href), "rel": .string(rel), "method": .string(method)])
     }
 
-    private func paymentsJSON(_ unit: PurchaseUnit, _ order: PayPalOrder, _ base: String) -> JSON? {
+    private func paymentsJSON(_ unit: PurchaseUnit, _ order: PayPalOrder, _ base: String) -> SandboxJSON? {
         guard !unit.captures.isEmpty else { return nil }
         let refunds = unit.captures.flatMap { capture in capture.refunds.map { refundJSON($0, of: capture, base) } }
         return .of([

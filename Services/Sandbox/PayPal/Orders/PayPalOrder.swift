@@ -36,12 +36,12 @@ struct PayPalOrder: Sendable {
 /// A part of an order, for one payee.
 struct PurchaseUnit: Sendable {
     /// As it came, with amounts as PayPal writes them.
-    var json: JSON
+    var json: SandboxJSON
     var amount: PayPalAmount
     var merchant: String
     var invoiceID: String?
     var customID: String?
-    var platformFees: [JSON]
+    var platformFees: [SandboxJSON]
     var platformFee: Int64
     var captures: [PayPalCapture] = []
 }
@@ -77,8 +77,8 @@ struct Buyer: Sendable {
         return buyer
     }
 
-    var name: JSON { .of(["given_name": .string(givenName), "surname": .string(surname)]) }
-    var address: JSON { .of(["country_code": .string(country)]) }
+    var name: SandboxJSON { .of(["given_name": .string(givenName), "surname": .string(surname)]) }
+    var address: SandboxJSON { .of(["country_code": .string(country)]) }
 }
 
 /// Money taken, or not.

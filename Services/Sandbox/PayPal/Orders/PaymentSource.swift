@@ -28,7 +28,7 @@ struct PaymentSource: Sendable {
 
     var kind: Kind
     /// As it came.
-    var given: JSON
+    var given: SandboxJSON
     var vaultID: String?
     var vaulting = Vaulting.none
     /// The card behind it, for what pays with one.

@@ -1,6 +1,6 @@
 extension Books {
     /// The way to pay that a request names; nil where it names none.
-    func paymentSource(_ json: JSON, _ ask: PayPalAsk, payee: String) throws(PayPalProblem) -> PaymentSource? {
+    func paymentSource(_ json: SandboxJSON, _ ask: PayPalAsk, payee: String) throws(PayPalProblem) -> PaymentSource? {
         guard let sources = json["payment_source"], !sources.members.isEmpty else { return nil }
         guard sources.members.count == 1, let member = sources.members.first else {
             throw .invalid("INVALID_PARAMETER_SYNTAX", field: "/payment_source")

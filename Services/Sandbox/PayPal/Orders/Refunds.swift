@@ -31,7 +31,7 @@ extension Books {
         return try reply(toRefund: refund.id, ask, status: 201)
     }
 
-    private func refundable(_ capture: PayPalCapture, _ json: JSON, _ ask: PayPalAsk) throws(PayPalProblem)
+    private func refundable(_ capture: PayPalCapture, _ json: SandboxJSON, _ ask: PayPalAsk) throws(PayPalProblem)
         -> PayPalAmount
     {
         switch capture.status {
@@ -68,7 +68,7 @@ extension Books {
         _ amount: PayPalAmount,
         _ status: PayPalRefund.Status,
         of place: inout CapturePlace,
-        _ json: JSON = .object([]),
+        _ json: SandboxJSON = .object([]),
         isReversal: Bool = false
     ) -> PayPalRefund {
         let capture = place.found
@@ -162,7 +162,7 @@ extension Books {
 
     // MARK: As an answer
 
-    func refundJSON(_ refund: PayPalRefund, of capture: PayPalCapture, _ base: String) -> JSON {
+    func refundJSON(_ refund: PayPalRefund, of capture: PayPalCapture, _ base: String) -> SandboxJSON {
         let net = refund.amount.minor - refund.fee.minor - refund.platformFee
         return .of([
             "id": .string(refund.id),

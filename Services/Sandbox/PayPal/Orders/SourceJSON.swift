@@ -1,9 +1,9 @@
 extension Books {
     /// How the order is or was paid, as answers show it.
-    func sourceJSON(_ order: PayPalOrder, _ base: String) -> JSON? {
+    func sourceJSON(_ order: PayPalOrder, _ base: String) -> SandboxJSON? {
         guard let source = order.source else { return nil }
         let isPaid = order.status == .completed || order.status == .approved
-        let details: JSON
+        let details: SandboxJSON
         switch source.kind {
         case .paypal, .token: details = isPaid ? wallet(order, source, base) : .object([])
         case .venmo: details = isPaid ? venmo(order) : .object([])
@@ -22,7 +22,7 @@ extension Books {
         return .object([.init(name: kind.rawValue, value: details)])
     }
 
-    private func wallet(_ order: PayPalOrder, _ source: PaymentSource, _ base: String) -> JSON {
+    private func wallet(_ order: PayPalOrder, _ source: PaymentSource, _ base: String) -> SandboxJSON {
         let payer = order.payer ?? .usual
         return .of([
             "email_address": .string(payer.email),
@@ -34,7 +34,7 @@ extension Books {
         ])
     }
 
-    private func venmo(_ order: PayPalOrder) -> JSON {
+    private func venmo(_ order: PayPalOrder) -> SandboxJSON {
         let payer = order.payer ?? .usual
         return .of([
             "email_address": .string(payer.email),
@@ -45,7 +45,7 @@ extension Books {
         ])
     }
 
-    private func cardJSON(_ card: PayPalCard, _ order: PayPalOrder, _ source: PaymentSource, _ base: String) -> JSON {
+    private func cardJSON(_ card: PayPalCard, _ order: PayPalOrder, _ source: PaymentSource, _ base: String) -> SandboxJSON {
         .of([
             "name": card.name.map { .string($0) },
             "last_digits": .string(card.lastDigits),
@@ -57,7 +57,7 @@ extension Books {
         ])
     }
 
-    private func authenticationJSON(_ card: PayPalCard, _ source: PaymentSource) -> JSON? {
+    private func authenticationJSON(_ card: PayPalCard, _ source: PaymentSource) -> SandboxJSON? {
         guard source.given.at("attributes", "verification") != nil, let result = card.authentication else { return nil }
         return .of([
             "liability_shift": .string(result.shift),
@@ -68,8 +68,8 @@ extension Books {
         ])
     }
 
-    private func vaultJSON(_ order: PayPalOrder, _ source: PaymentSource, _ base: String) -> JSON? {
-        let up = JSON.array([link("\(base)/v2/checkout/orders/\(order.id)", "up", "GET")])
+    private func vaultJSON(_ order: PayPalOrder, _ source: PaymentSource, _ base: String) -> SandboxJSON? {
+        let up = SandboxJSON.array([link("\(base)/v2/checkout/orders/\(order.id)", "up", "GET")])
         switch source.vaulting {
         case .none, .wanted: return nil
         case .approved(let customer):

@@ -20,7 +20,7 @@ extension PayPalRoutes {
     }
 
     /// The body as JSON; an empty one is an empty object.
-    private func fields(_ request: Request) async throws -> JSON {
+    private func fields(_ request: Request) async throws -> SandboxJSON {
         let bytes = try await request.bytes(limit: 64 << 10)
         if bytes.isEmpty { return .object([]) }
         guard let json = try? JSONReader.read(bytes) else {
@@ -34,7 +34,7 @@ extension PayPalRoutes {
         return json(.of(["redirect": .string(address)]))
     }
 
-    private func card(_ json: JSON) -> (name: String?, number: String, expiry: String?)? {
+    private func card(_ json: SandboxJSON) -> (name: String?, number: String, expiry: String?)? {
         json.at("card", "number")?.text.map { number in
             (json.at("card", "name")?.text, number, json.at("card", "expiry")?.text)
         }
@@ -164,8 +164,8 @@ extension PayPalRoutes {
         }
     }
 
-    private func doing(_ body: @Sendable (inout Books) throws(PayPalProblem) -> JSON) throws -> Response {
-        let result: Result<JSON, PayPalProblem> = sandbox.withBooks { books in
+    private func doing(_ body: @Sendable (inout Books) throws(PayPalProblem) -> SandboxJSON) throws -> Response {
+        let result: Result<SandboxJSON, PayPalProblem> = sandbox.withBooks { books in
             do throws(PayPalProblem) {
                 return .success(try body(&books))
             } catch {
@@ -181,7 +181,7 @@ extension PayPalRoutes {
 }
 
 extension PayPalMerchant {
-    fileprivate mutating func change(_ json: JSON) {
+    fileprivate mutating func change(_ json: SandboxJSON) {
         if let text = json["country"]?.text { country = text }
         if let text = json["currency"]?.text { currency = text }
         if let text = json["email"]?.text { email = text }
@@ -205,7 +205,7 @@ extension PayPalMerchant {
         }
     }
 
-    var json: JSON {
+    var json: SandboxJSON {
         .of([
             "id": .string(id),
             "tracking_id": trackingID.map { .string($0) },

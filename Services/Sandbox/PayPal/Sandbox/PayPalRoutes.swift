@@ -23,6 +23,7 @@ package struct PayPalRoutes: Sendable {
         }
         addTestDoors(to: collection)
         addBuyerDoors(to: collection)
+        addPages(to: collection)
         return collection
     }
 

@@ -42,7 +42,7 @@ extension PayPalSandbox {
         courier.wake()
     }
 
-    package var settings: PayPalSettings {
+    package var settings: PayPalHabits {
         get { withBooks { $0.settings } }
         set { withBooks { $0.settings = newValue } }
     }

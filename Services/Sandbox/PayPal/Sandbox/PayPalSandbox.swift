@@ -12,9 +12,9 @@ package final class PayPalSandbox: Service {
     let logger: Logger
     private let books: Mutex<Books>
     let courier: PayPalCourier
-    private let initial: PayPalSettings
+    private let initial: PayPalHabits
 
-    package init(settings: PayPalSettings = PayPalSettings(), clock: ShopClock = ShopClock(), logger: Logger) {
+    package init(settings: PayPalHabits = PayPalHabits(), clock: ShopClock = ShopClock(), logger: Logger) {
         self.clock = clock
         self.logger = logger
         initial = settings
@@ -22,7 +22,7 @@ package final class PayPalSandbox: Service {
         courier = PayPalCourier(logger: logger)
     }
 
-    private static func newBooks(_ settings: PayPalSettings, _ clock: ShopClock) -> Books {
+    private static func newBooks(_ settings: PayPalHabits, _ clock: ShopClock) -> Books {
         var books = Books(settings: settings)
         books.now = clock.now
         // Because without certificates all but the webhooks works, and they say in the log what is wrong.

@@ -66,11 +66,11 @@ extension PayPalRoutes {
             }
             return (fits.suffix(wanted["limit"].flatMap { Int($0) } ?? 1_000).map(\.json), books.requests.counts)
         }
-        let sorted = counts.sorted { $0.key.rawValue < $1.key.rawValue }
+        let all = PayPalCall.allCases.map { SandboxJSON.Member(name: $0.rawValue, value: .whole(counts[$0] ?? 0)) }
         return json(
             .of([
                 "count": .whole(entries.count),
-                "counts": .object(sorted.map { .init(name: $0.key.rawValue, value: .whole($0.value)) }),
+                "counts": .object(all),
                 "requests": .array(entries),
             ])
         )
@@ -170,7 +170,7 @@ extension PayPalRoutes {
     /// All of them; what is left out is as it is by default.
     @Sendable private func changeSettings(_ request: Request, _ context: WebContext) async throws -> Response {
         let bytes = try await request.bytes(limit: 64 << 10)
-        guard let settings = try? JSONDecoder().decode(PayPalSettings.self, from: Data(bytes)) else {
+        guard let settings = try? JSONDecoder().decode(PayPalHabits.self, from: Data(bytes)) else {
             throw APIError(.badRequest, "bad_settings", "A setting is not what it should be.")
         }
         sandbox.withBooks { $0.settings = settings }
@@ -197,13 +197,13 @@ extension PayPalRoutes {
         return json(.of(["id": .string(id)]))
     }
 
-    func json(_ json: JSON, status: Int = 200) -> Response {
+    func json(_ json: SandboxJSON, status: Int = 200) -> Response {
         PayPalReply(status, json).response
     }
 }
 
 extension PayPalDelivery {
-    fileprivate func json(_ type: String?) -> JSON {
+    fileprivate func json(_ type: String?) -> SandboxJSON {
         .of([
             "number": .whole(number),
             "event_id": .string(event),

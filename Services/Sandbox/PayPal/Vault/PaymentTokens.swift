@@ -109,7 +109,7 @@ extension Books {
 
     // MARK: As an answer
 
-    func tokenJSON(_ token: PaymentToken, _ base: String) -> JSON {
+    func tokenJSON(_ token: PaymentToken, _ base: String) -> SandboxJSON {
         let own = "\(base)/v3/vault/payment-tokens/\(token.id)"
         return .of([
             "id": .string(token.id),
@@ -119,7 +119,7 @@ extension Books {
         ])
     }
 
-    private func details(_ token: PaymentToken) -> JSON {
+    private func details(_ token: PaymentToken) -> SandboxJSON {
         if token.kind == .card || token.kind == .applePay {
             let card = token.card ?? PayPalCard(name: nil, number: "4111111111111111", expiry: nil)
             return token.kind == .card ? vaultedCard(card) : .of(["card": vaultedCard(card)])

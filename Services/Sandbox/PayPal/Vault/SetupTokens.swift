@@ -80,7 +80,7 @@ extension Books {
 
     // MARK: As an answer
 
-    private func setupJSON(_ token: SetupToken, _ base: String) -> JSON {
+    private func setupJSON(_ token: SetupToken, _ base: String) -> SandboxJSON {
         var links = [link("\(base)/v3/vault/setup-tokens/\(token.id)", "self", "GET")]
         if token.status == .payerActionRequired || token.status == .created {
             links.append(link("\(base)/agreements/approve?approval_session_id=\(token.id)", "approve", "GET"))
@@ -96,7 +96,7 @@ extension Books {
         ])
     }
 
-    private func details(_ token: SetupToken) -> JSON {
+    private func details(_ token: SetupToken) -> SandboxJSON {
         if token.kind == .card {
             guard let card = token.card else { return .object([]) }
             return vaultedCard(card)
@@ -104,11 +104,11 @@ extension Books {
         return walletTerms(token.given)
     }
 
-    func customerJSON(_ customer: String, _ merchantCustomer: String?) -> JSON {
+    func customerJSON(_ customer: String, _ merchantCustomer: String?) -> SandboxJSON {
         .of(["id": .string(customer), "merchant_customer_id": merchantCustomer.map { .string($0) }])
     }
 
-    func vaultedCard(_ card: PayPalCard) -> JSON {
+    func vaultedCard(_ card: PayPalCard) -> SandboxJSON {
         .of([
             "name": card.name.map { .string($0) },
             "last_digits": .string(card.lastDigits),
@@ -117,7 +117,7 @@ extension Books {
         ])
     }
 
-    func walletTerms(_ given: JSON) -> JSON {
+    func walletTerms(_ given: SandboxJSON) -> SandboxJSON {
         .of([
             "description": given["description"],
             "usage_pattern": given["usage_pattern"],

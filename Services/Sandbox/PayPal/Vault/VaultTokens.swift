@@ -12,7 +12,7 @@ struct SetupToken: Sendable {
     var id: String
     var status: Status
     var kind: PaymentSource.Kind
-    var given: JSON
+    var given: SandboxJSON
     var card: PayPalCard?
     var merchant: String
     var customer: String
@@ -31,7 +31,7 @@ struct SetupToken: Sendable {
 struct PaymentToken: Sendable {
     var id: String
     var kind: PaymentSource.Kind
-    var given: JSON
+    var given: SandboxJSON
     var card: PayPalCard?
     var merchant: String
     var customer: String
@@ -44,7 +44,7 @@ struct PaymentToken: Sendable {
 
 extension Books {
     /// The customer that the request names, or the one that this merchant's buyer has.
-    mutating func customer(_ json: JSON, _ merchant: String, _ buyer: Buyer) throws(PayPalProblem) -> String {
+    mutating func customer(_ json: SandboxJSON, _ merchant: String, _ buyer: Buyer) throws(PayPalProblem) -> String {
         if let given = json.at("customer", "id")?.text {
             guard (1...22).contains(given.utf8.count) else {
                 throw .invalid("INVALID_STRING_LENGTH", field: "/customer/id", value: given)
@@ -64,7 +64,7 @@ extension Books {
 
     mutating func addPaymentToken(
         _ kind: PaymentSource.Kind,
-        _ given: JSON,
+        _ given: SandboxJSON,
         _ card: PayPalCard?,
         merchant: String,
         customer: String,

@@ -11,6 +11,8 @@ struct PayPalDelivery: Sendable {
     /// Its id, over which the signature goes.
     var webhook: String
     var url: String
+    /// Where the certificate is served.
+    var base: String
     var due: Date
     var state = State.waiting
     var tries: [Try] = []
@@ -98,7 +100,7 @@ extension Books {
     mutating func deliver(_ event: PayPalEvent, only: [String]? = nil) {
         for webhook in webhooks where webhook.types.contains("*") || webhook.types.contains(event.type) {
             if let only, !only.contains(webhook.id) { continue }
-            var delivery = PayPalDelivery(event: event.id, webhook: webhook.id, url: webhook.url, due: now)
+            var delivery = PayPalDelivery(event: event.id, webhook: webhook.id, url: webhook.url, base: webhook.base, due: now)
             var copies = 1
             if let fault = faults.draw(forWebhook: event) {
                 switch fault.fault {

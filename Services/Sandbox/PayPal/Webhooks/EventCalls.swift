@@ -58,7 +58,7 @@ extension Books {
         let id = numbers.event()
         let own = "\(ask.base)/v1/notifications/webhooks-events/\(id)"
         let model = events.newestFirst.first { $0.type == type }?.json
-        let made = JSON.of([
+        let made = SandboxJSON.of([
             "id": .string(id),
             "event_version": "1.0",
             "create_time": .string(PayPalTime.milliseconds(now)),
@@ -75,14 +75,14 @@ extension Books {
             deliver(event, only: [webhook])
         } else if let url = json["url"]?.text {
             // The simulator signs for nobody's webhook in particular.
-            deliveries.add(.init(event: id, webhook: "WEBHOOK_ID", url: url, due: now))
+            deliveries.add(.init(event: id, webhook: "WEBHOOK_ID", url: url, base: ask.base, due: now))
         }
         return PayPalReply(202, made)
     }
 }
 
 extension PayPalEvent {
-    var json: JSON {
+    var json: SandboxJSON {
         (try? JSONReader.read(body)) ?? .null  // Because we wrote it.
     }
 }

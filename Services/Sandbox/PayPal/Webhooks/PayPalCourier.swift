@@ -122,7 +122,7 @@ extension PayPalSandbox {
                         delivery: delivery,
                         body: event.body,
                         leaf: leaf,
-                        certificateURL: "\(books.base)/v1/notifications/certs/\(leaf.id)",
+                        certificateURL: "\(delivery.base)/v1/notifications/certs/\(leaf.id)",
                         time: PayPalTime.utc(books.now)
                     )
                 }

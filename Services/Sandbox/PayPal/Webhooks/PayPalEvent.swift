@@ -17,12 +17,12 @@ extension Books {
         _ resourceType: String,
         _ version: String?,
         _ summary: String,
-        _ resource: JSON,
+        _ resource: SandboxJSON,
         merchant: String? = nil
     ) {
         let id = numbers.event()
         let own = "\(base)/v1/notifications/webhooks-events/\(id)"
-        let json = JSON.of([
+        let json = SandboxJSON.of([
             "id": .string(id),
             "event_version": "1.0",
             "create_time": .string(PayPalTime.milliseconds(now)),

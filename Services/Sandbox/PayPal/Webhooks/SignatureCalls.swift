@@ -29,7 +29,7 @@ extension Books {
         return PayPalReply(200, .of(["verification_status": isGenuine ? "SUCCESS" : "FAILURE"]))
     }
 
-    private func isGenuine(_ json: JSON, _ event: JSON, _ body: [UInt8]) -> Bool {
+    private func isGenuine(_ json: SandboxJSON, _ event: SandboxJSON, _ body: [UInt8]) -> Bool {
         guard json["auth_algo"]?.text == "SHA256withRSA", let webhook = json["webhook_id"]?.text,
             webhooks.contains(where: { $0.id == webhook }), let url = json["cert_url"]?.text,
             let leaf = authority?.leaves.first(where: { url.hasSuffix("/v1/notifications/certs/" + $0.id) }),

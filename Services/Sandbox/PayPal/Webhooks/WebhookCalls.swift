@@ -6,6 +6,8 @@ struct PayPalWebhook: Sendable {
     var url: String
     /// `*` stands for all.
     var types: [String]
+    /// Where its maker reached us; certificates are served there.
+    var base: String
 }
 
 extension Books {
@@ -43,7 +45,7 @@ extension Books {
                 "You have reached the maximum number of webhooks allowed."
             )
         }
-        let webhook = PayPalWebhook(id: numbers.long(), url: url, types: types)
+        let webhook = PayPalWebhook(id: numbers.long(), url: url, types: types, base: ask.base)
         webhooks.append(webhook)
         return PayPalReply(201, webhookJSON(webhook, ask.base))
     }
@@ -147,7 +149,7 @@ extension Books {
 
     // MARK: As an answer
 
-    private func webhookJSON(_ webhook: PayPalWebhook, _ base: String) -> JSON {
+    private func webhookJSON(_ webhook: PayPalWebhook, _ base: String) -> SandboxJSON {
         let own = "\(base)/v1/notifications/webhooks/\(webhook.id)"
         return .of([
             "id": .string(webhook.id),
@@ -157,7 +159,7 @@ extension Books {
         ])
     }
 
-    private func typeJSON(_ type: String) -> JSON {
+    private func typeJSON(_ type: String) -> SandboxJSON {
         let words = type.lowercased().split(whereSeparator: { ".-".contains($0) }).joined(separator: " ")
         return .of([
             "name": .string(type),

@@ -9,7 +9,7 @@ struct JSONReader {
         self.bytes = bytes
     }
 
-    static func read(_ bytes: [UInt8]) throws(Malformed) -> JSON {
+    static func read(_ bytes: [UInt8]) throws(Malformed) -> SandboxJSON {
         var reader = JSONReader(bytes)
         let value = try reader.value(depth: 0)
         reader.skipBlanks()
@@ -31,7 +31,7 @@ struct JSONReader {
 
     // MARK: Values
 
-    private mutating func value(depth: Int) throws(Malformed) -> JSON {
+    private mutating func value(depth: Int) throws(Malformed) -> SandboxJSON {
         guard depth < 64 else { throw Malformed() }
         skipBlanks()
         guard let byte = current else { throw Malformed() }
@@ -46,10 +46,10 @@ struct JSONReader {
         }
     }
 
-    private mutating func object(depth: Int) throws(Malformed) -> JSON {
-        var members: [JSON.Member] = []
+    private mutating func object(depth: Int) throws(Malformed) -> SandboxJSON {
+        var members: [SandboxJSON.Member] = []
         try self.members(depth: depth) { reader, name throws(Malformed) in
-            members.append(JSON.Member(name: name, value: try reader.value(depth: depth + 1)))
+            members.append(SandboxJSON.Member(name: name, value: try reader.value(depth: depth + 1)))
         }
         return .object(members)
     }
@@ -75,9 +75,9 @@ struct JSONReader {
         }
     }
 
-    private mutating func array(depth: Int) throws(Malformed) -> JSON {
+    private mutating func array(depth: Int) throws(Malformed) -> SandboxJSON {
         place += 1
-        var values: [JSON] = []
+        var values: [SandboxJSON] = []
         skipBlanks()
         if take(UInt8(ascii: "]")) { return .array([]) }
         while true {
@@ -171,7 +171,7 @@ struct JSONReader {
         }
     }
 
-    private mutating func word(_ word: String, _ value: JSON) throws(Malformed) -> JSON {
+    private mutating func word(_ word: String, _ value: SandboxJSON) throws(Malformed) -> SandboxJSON {
         guard bytes[place...].starts(with: word.utf8) else { throw Malformed() }
         place += word.utf8.count
         return value
@@ -192,9 +192,9 @@ struct JSONReader {
     }
 }
 
-extension JSON {
+extension SandboxJSON {
     /// Nil where the text is no JSON.
-    package static func read(_ text: String) -> JSON? {
+    package static func read(_ text: String) -> SandboxJSON? {
         try? JSONReader.read(Array(text.utf8))  // Because that is what the answer says.
     }
 }

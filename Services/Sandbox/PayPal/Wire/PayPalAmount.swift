@@ -20,7 +20,7 @@ package struct PayPalAmount: Sendable, Hashable {
     }
 
     /// Reads `{"currency_code":"usd","value":"17.5"}`.
-    init(_ json: JSON?, at field: String) throws(PayPalProblem) {
+    init(_ json: SandboxJSON?, at field: String) throws(PayPalProblem) {
         guard let json, let code = json["currency_code"]?.text, let value = json["value"]?.plain else {
             throw .invalid("MISSING_REQUIRED_PARAMETER", field: field)
         }
@@ -50,7 +50,7 @@ package struct PayPalAmount: Sendable, Hashable {
         return "\(minor < 0 ? "-" : "")\(minor.magnitude / 100).\(cents < 10 ? "0" : "")\(cents)"
     }
 
-    var json: JSON { .of(["currency_code": .string(currency), "value": .string(value)]) }
+    var json: SandboxJSON { .of(["currency_code": .string(currency), "value": .string(value)]) }
 
     func with(_ minor: Int64) -> PayPalAmount { PayPalAmount(currency, minor) }
 
@@ -62,9 +62,9 @@ package struct PayPalAmount: Sendable, Hashable {
     }
 }
 
-extension JSON {
+extension SandboxJSON {
     /// Amounts as PayPal gives them back: `17.5 usd` became `17.50 USD`, a quantity is a string.
-    var normalized: JSON {
+    var normalized: SandboxJSON {
         switch self {
         case .array(let values): return .array(values.map(\.normalized))
         case .object(let members):

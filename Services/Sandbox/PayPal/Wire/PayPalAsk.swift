@@ -1,17 +1,17 @@
 internal import Foundation
-package import HTTPTypes
+internal import HTTPTypes
 
 /// One request to the pretended PayPal.
-package struct PayPalAsk: Sendable {
-    package var call: PayPalCall
+struct PayPalAsk: Sendable {
+    var call: PayPalCall
     /// What stands in the path for `:id`; empty where it has none.
-    package var id: String
-    package var partner: String
-    package var query: [String: String]
-    package var headers: HTTPFields
-    package var body: [UInt8]
+    var id: String
+    var partner: String
+    var query: [String: String]
+    var headers: HTTPFields
+    var body: [UInt8]
     /// Where the caller reached us, for links: `http://127.0.0.1:8091`.
-    package var base: String
+    var base: String
 
     /// What a fault of this request wants to happen to the money.
     var outcome: PayPalFault?
@@ -19,7 +19,7 @@ package struct PayPalAsk: Sendable {
     var client = ""
     var actingFor: String?
 
-    package init(
+    init(
         _ call: PayPalCall,
         id: String = "",
         partner: String = "",
@@ -46,7 +46,7 @@ package struct PayPalAsk: Sendable {
     }
 
     /// The body as JSON; an empty one is an empty object.
-    func json() throws(PayPalProblem) -> JSON {
+    func json() throws(PayPalProblem) -> SandboxJSON {
         if body.allSatisfy({ $0 == 0x20 || $0 == 0x0A || $0 == 0x0D }) { return .object([]) }
         do {
             return try JSONReader.read(body)
@@ -101,11 +101,11 @@ enum PayPalForm {
 }
 
 extension HTTPField.Name {
-    package static var payPalRequestID: Self { Self("PayPal-Request-Id")! }
-    package static var payPalAuthAssertion: Self { Self("PayPal-Auth-Assertion")! }
-    package static var payPalMockResponse: Self { Self("PayPal-Mock-Response")! }
-    package static var payPalDebugID: Self { Self("PayPal-Debug-Id")! }
-    package static var payPalAttribution: Self { Self("PayPal-Partner-Attribution-Id")! }
-    package static var payPalMetadataID: Self { Self("PayPal-Client-Metadata-Id")! }
-    package static var prefer: Self { Self("Prefer")! }
+    static var payPalRequestID: Self { Self("PayPal-Request-Id")! }
+    static var payPalAuthAssertion: Self { Self("PayPal-Auth-Assertion")! }
+    static var payPalMockResponse: Self { Self("PayPal-Mock-Response")! }
+    static var payPalDebugID: Self { Self("PayPal-Debug-Id")! }
+    static var payPalAttribution: Self { Self("PayPal-Partner-Attribution-Id")! }
+    static var payPalMetadataID: Self { Self("PayPal-Client-Metadata-Id")! }
+    static var prefer: Self { Self("Prefer")! }
 }

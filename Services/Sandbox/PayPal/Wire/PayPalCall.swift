@@ -1,7 +1,7 @@
 internal import HTTPTypes
 
 /// Each call that a client can make, by the name that faults and the request log use.
-package enum PayPalCall: String, CaseIterable, Sendable {
+enum PayPalCall: String, CaseIterable, Sendable {
     case token = "oauth.token"
     case generateToken = "identity.generate_token"
     case createReferral = "referrals.create"

@@ -13,20 +13,20 @@ struct PayPalProblem: Error, Sendable {
     var name: String
     var message: String
     var shape = Shape.standard
-    var details: [JSON] = []
-    var links: [JSON] = []
+    var details: [SandboxJSON] = []
+    var links: [SandboxJSON] = []
     /// Further members of the body.
-    var more: [JSON.Member] = []
+    var more: [SandboxJSON.Member] = []
 
     var issue: String? { details.first?["issue"]?.text }
 
-    func body(debugID: String) -> JSON {
+    func body(debugID: String) -> SandboxJSON {
         switch shape {
         case .oauth: return .of(["error": .string(name), "error_description": .string(message)])
         case .bare:
             return .of(["name": .string(name), "details": .array(details), "message": .string(message)])
         case .standard:
-            var body = JSON.of([
+            var body = SandboxJSON.of([
                 "name": .string(name),
                 "message": .string(message),
                 "debug_id": .string(debugID),
@@ -150,7 +150,7 @@ struct PayPalProblem: Error, Sendable {
         _ field: String? = nil,
         _ value: String? = nil,
         _ location: String? = nil
-    ) -> JSON {
+    ) -> SandboxJSON {
         .of([
             "field": field.map { .string($0) },
             "value": value.map { .string(String($0.prefix(200))) },
@@ -160,7 +160,7 @@ struct PayPalProblem: Error, Sendable {
         ])
     }
 
-    private static func information(_ issue: String) -> [JSON] {
+    private static func information(_ issue: String) -> [SandboxJSON] {
         [
             .of([
                 "href": .string("https://developer.paypal.com/api/rest/responses/#\(issue)"),

@@ -1,19 +1,19 @@
-package import HTTPTypes
+internal import HTTPTypes
 
 /// One answer of the pretended PayPal.
-package struct PayPalReply: Sendable {
-    package enum Body: Sendable {
-        case json(JSON)
+struct PayPalReply: Sendable {
+    enum Body: Sendable {
+        case json(SandboxJSON)
         case html(String)
         case text(String, type: String)
         case none
     }
 
-    package var status: Int
-    package var body: Body
-    package var headers: HTTPFields = [:]
+    var status: Int
+    var body: Body
+    var headers: HTTPFields = [:]
 
-    init(_ status: Int, _ json: JSON? = nil) {
+    init(_ status: Int, _ json: SandboxJSON? = nil) {
         self.status = status
         body = json.map { .json($0) } ?? .none
     }
@@ -24,7 +24,7 @@ package struct PayPalReply: Sendable {
         body = .json(problem.body(debugID: debugID))
     }
 
-    var json: JSON? {
+    var json: SandboxJSON? {
         if case .json(let json) = body { json } else { nil }
     }
 

@@ -1,5 +1,5 @@
 /// How the pretended PayPal behaves where the real one's accounts can be set up differently.
-package struct PayPalSettings: Sendable, Hashable, Codable {
+package struct PayPalHabits: Sendable, Hashable, Codable {
     /// Of the partner's application.
     package var clientID = "sandbox-partner"
     package var clientSecret = "sandbox-partner-secret"
@@ -39,7 +39,7 @@ package struct PayPalSettings: Sendable, Hashable, Codable {
     /// What is left out is as it is by default.
     package init(from decoder: any Decoder) throws {
         let fields = try decoder.container(keyedBy: CodingKeys.self)
-        var settings = PayPalSettings()
+        var settings = PayPalHabits()
         try fields.read(.clientID, into: &settings.clientID)
         try fields.read(.clientSecret, into: &settings.clientSecret)
         try fields.read(.partnerMerchantID, into: &settings.partnerMerchantID)

@@ -1,38 +1,40 @@
 /// A JSON value that keeps the order of its members, and its numbers as they were written.
-package enum JSON: Sendable, Hashable {
+///
+/// The pretended PayPal shares no code with the client that is tried against it: a mistake must not be made on both sides.
+package enum SandboxJSON: Sendable, Hashable {
     case null
     case bool(Bool)
     case number(String)
     case string(String)
-    case array([JSON])
+    case array([SandboxJSON])
     case object([Member])
 
     package struct Member: Sendable, Hashable {
         package var name: String
-        package var value: JSON
+        package var value: SandboxJSON
     }
 
     /// An object without the members whose value is nil.
-    package static func of(_ members: KeyValuePairs<String, JSON?>) -> JSON {
+    package static func of(_ members: KeyValuePairs<String, SandboxJSON?>) -> SandboxJSON {
         .object(members.compactMap { name, value in value.map { Member(name: name, value: $0) } })
     }
 
-    static func whole(_ number: some BinaryInteger) -> JSON { .number(String(number)) }
+    static func whole(_ number: some BinaryInteger) -> SandboxJSON { .number(String(number)) }
 
     // MARK: Reading
 
-    package subscript(_ name: String) -> JSON? {
+    package subscript(_ name: String) -> SandboxJSON? {
         guard case .object(let members) = self else { return nil }
         return members.last { $0.name == name }?.value
     }
 
-    package subscript(_ index: Int) -> JSON? {
+    package subscript(_ index: Int) -> SandboxJSON? {
         guard case .array(let values) = self, values.indices.contains(index) else { return nil }
         return values[index]
     }
 
     /// `value.at("payment_source", "paypal", "vault_id")`.
-    package func at(_ path: String...) -> JSON? {
+    package func at(_ path: String...) -> SandboxJSON? {
         path.reduce(Optional(self)) { $0?[$1] }
     }
 
@@ -48,7 +50,7 @@ package enum JSON: Sendable, Hashable {
         }
     }
 
-    package var values: [JSON] {
+    package var values: [SandboxJSON] {
         if case .array(let values) = self { values } else { [] }
     }
 
@@ -69,7 +71,7 @@ package enum JSON: Sendable, Hashable {
     // MARK: Changing
 
     /// Puts a member in its place, or behind the others; nil takes it away.
-    mutating func set(_ name: String, _ value: JSON?) {
+    mutating func set(_ name: String, _ value: SandboxJSON?) {
         guard case .object(var members) = self else { return }
         self = .null  // so that the members are ours alone and need not be copied
         let index = members.firstIndex { $0.name == name }
@@ -82,22 +84,22 @@ package enum JSON: Sendable, Hashable {
         self = .object(members)
     }
 
-    func with(_ name: String, _ value: JSON?) -> JSON {
+    func with(_ name: String, _ value: SandboxJSON?) -> SandboxJSON {
         var copy = self
         copy.set(name, value)
         return copy
     }
 }
 
-extension JSON: ExpressibleByStringLiteral, ExpressibleByBooleanLiteral, ExpressibleByArrayLiteral {
+extension SandboxJSON: ExpressibleByStringLiteral, ExpressibleByBooleanLiteral, ExpressibleByArrayLiteral {
     package init(stringLiteral value: String) { self = .string(value) }
     package init(booleanLiteral value: Bool) { self = .bool(value) }
-    package init(arrayLiteral elements: JSON...) { self = .array(elements) }
+    package init(arrayLiteral elements: SandboxJSON...) { self = .array(elements) }
 }
 
 // MARK: Writing
 
-extension JSON {
+extension SandboxJSON {
     /// Compact, with nothing escaped that need not be.
     package var bytes: [UInt8] {
         var bytes: [UInt8] = []
