@@ -169,7 +169,7 @@ let package = Package(
             "ControlCommands",
             [
                 "Domain", "FulfillmentJobs", "Jobs", "NotificationJobs", "Outbound", "PayPal", "Postgres",
-                "ReconciliationJobs", "Redis", "Sealing", "Store", "ThriveCart", .arguments,
+                "ReconciliationJobs", "Redis", "RenewalJobs", "Sealing", "Store", "ThriveCart", .arguments,
                 .asyncHTTPClient, .log, .nio, .nioHTTP1,
             ]
         ),
@@ -262,6 +262,14 @@ let package = Package(
                 "Domain", "PayPal", "SandboxKit", "Sealing", "ThriveCart", "Web", .asyncHTTPClient, .hummingbird,
                 .httpTypes,
                 .nio, .nioHTTP1,
+            ]
+        ),
+        tests(
+            "Renewal",
+            of: ["RenewalJobs", "renewals"],
+            [
+                "Domain", "Jobs", "PayPal", "Postgres", "Redis", "SandboxKit", "SandboxPages", "Sealing", "Store",
+                .asyncHTTPClient, .log, .nio, .nioHTTP1,
             ]
         ),
         tests(

@@ -11,6 +11,9 @@ await ServiceProcess.run("renewals", needs: Variable.payPal.union([.databaseURL,
     let settings = process.settings
     let redis = try process.redis()
     let queue = JobQueue(redis: redis, logger: process.logger)
+    var times = RenewalTimes()
+    times.pause = Double(settings.renewals.retrySeconds)
+    times.lease = min(times.lease, times.pause)
     var options = Worker<RenewalDependencies>.Options()
     options.drainLimit = settings.drain
     let worker = Worker(
@@ -22,7 +25,8 @@ await ServiceProcess.run("renewals", needs: Variable.payPal.union([.databaseURL,
             options: RenewalOptions(
                 form: settings.renewals.inTwoSteps ? .twoStep : .oneStep,
                 searchesTransactions: settings.renewals.searchesTransactions,
-                ratePerSecond: settings.renewals.ratePerSecond
+                ratePerSecond: settings.renewals.ratePerSecond,
+                times: times
             )
         ),
         queue: queue,
