@@ -12,6 +12,7 @@ let package = Package(
         .executable(name: "fulfillment", targets: ["fulfillment"]),
         .executable(name: "reconciliation", targets: ["reconciliation"]),
         .executable(name: "notifications", targets: ["notifications"]),
+        .executable(name: "renewals", targets: ["renewals"]),
         .executable(name: "product-api", targets: ["product-api"]),
         .executable(name: "gatehouse", targets: ["gatehouse"]),
         .executable(name: "sandbox", targets: ["sandbox"]),
@@ -88,18 +89,24 @@ let package = Package(
             "Ingress",
             "IngressRoutes",
             [
-                "Domain", "FulfillmentJobs", "Jobs", "Redis", "Sealing", "ThriveCart", "Web", .hummingbird, .httpTypes,
-                .lifecycle, .nio, .log, .metrics,
+                "Domain", "FulfillmentJobs", "Jobs", "Outbound", "PayPal", "Redis", "Sealing", "ThriveCart", "Web",
+                .hummingbird, .httpTypes, .lifecycle, .nio, .log, .metrics,
             ]
         ),
-        main("ingress", in: "Ingress", ["Boot", "IngressRoutes", "Jobs"]),
+        main("ingress", in: "Ingress", ["Boot", "IngressRoutes", "Jobs", "PayPal", "Redis", .log]),
 
         service(
             "Fulfillment",
             "FulfillmentJobs",
-            ["Domain", "Jobs", "Postgres", "Redis", "Sealing", "Store", "ThriveCart", .log, .metrics]
+            [
+                "Domain", "Jobs", "PayPal", "Postgres", "Redis", "Sealing", "Store", "ThriveCart", .log, .metrics,
+            ]
         ),
-        main("fulfillment", in: "Fulfillment", ["Boot", "FulfillmentJobs", "Jobs", "Postgres", "Store", "Web"]),
+        main(
+            "fulfillment",
+            in: "Fulfillment",
+            ["Boot", "FulfillmentJobs", "Jobs", "PayPal", "Postgres", "Store", "Web"]
+        ),
 
         service(
             "Reconciliation",
@@ -151,18 +158,25 @@ let package = Package(
         ),
 
         service(
+            "Renewals",
+            "RenewalJobs",
+            ["Domain", "Jobs", "PayPal", "Postgres", "Redis", "Sealing", "Store", .log, .metrics]
+        ),
+        main("renewals", in: "Renewals", ["Boot", "Domain", "Jobs", "Postgres", "RenewalJobs", "Store", "Web"]),
+
+        service(
             "Control",
             "ControlCommands",
             [
-                "Domain", "FulfillmentJobs", "Jobs", "NotificationJobs", "Outbound", "Postgres", "ReconciliationJobs",
-                "Redis", "Sealing", "Store", "ThriveCart", .arguments,
+                "Domain", "FulfillmentJobs", "Jobs", "NotificationJobs", "Outbound", "PayPal", "Postgres",
+                "ReconciliationJobs", "Redis", "RenewalJobs", "Sealing", "Store", "ThriveCart", .arguments,
                 .asyncHTTPClient, .log, .nio, .nioHTTP1,
             ]
         ),
         main(
             "gatehouse",
             in: "Control",
-            ["Boot", "ControlCommands", "Outbound", "Postgres", "Redis", "Sealing", .configuration, .log]
+            ["Boot", "ControlCommands", "Outbound", "PayPal", "Postgres", "Redis", "Sealing", .configuration, .log]
         ),
 
         service(
@@ -182,8 +196,8 @@ let package = Package(
         .target(
             name: "TestKit",
             dependencies: [
-                "COpenSSL", "Domain", "Jobs", "Postgres", "Redis", "Sealing", "Store", "Web",
-                .asyncHTTPClient, .hummingbird, .log, .nio, .nioHTTP1, .nioPosix,
+                "COpenSSL", "Domain", "Jobs", "PayPal", "Postgres", "Redis", "Sealing", "Store", "Web",
+                .asyncHTTPClient, .hummingbird, .httpTypes, .log, .nio, .nioHTTP1, .nioPosix,
             ],
             path: "Tests/TestKit",
             swiftSettings: .strict
@@ -209,16 +223,21 @@ let package = Package(
         tests("Store", ["Domain", "Postgres"]),
         tests("ThriveCart", ["Domain"]),
         tests(
+            "Fulfillment",
+            of: ["FulfillmentJobs"],
+            ["Domain", "Jobs", "PayPal", "Postgres", "Sealing", "Store", .log]
+        ),
+        tests(
             "PayPal",
-            ["COpenSSL", "Domain", "Redis", "Sealing", .asyncHTTPClient, .hummingbird, .httpTypes, .log, .nio]
+            ["Domain", "Redis", "SandboxKit", "SandboxPages", "Sealing", .asyncHTTPClient, .log, .nio]
         ),
         tests("Web", [.hummingbird, .httpTypes, .log, .metrics]),
-        tests("Boot", ["Postgres", "Redis", "Sealing", "Web", .configuration, .log]),
+        tests("Boot", ["PayPal", "Postgres", "Redis", "Sealing", "Web", .configuration, .log]),
         tests(
             "Ingress",
             of: ["IngressRoutes"],
             [
-                "Domain", "FulfillmentJobs", "Jobs", "Redis", "Sealing", "ThriveCart", "Web", "ingress",
+                "Domain", "FulfillmentJobs", "Jobs", "PayPal", "Redis", "Sealing", "ThriveCart", "Web", "ingress",
                 .hummingbird, .lifecycle, .log,
             ]
         ),
@@ -226,7 +245,7 @@ let package = Package(
             "Control",
             of: ["ControlCommands", "gatehouse", "fulfillment"],
             [
-                "Domain", "FulfillmentJobs", "IngressRoutes", "Jobs", "Postgres", "Redis", "Sealing", "Store",
+                "Domain", "FulfillmentJobs", "IngressRoutes", "Jobs", "PayPal", "Postgres", "Redis", "Sealing", "Store",
                 "ThriveCart", "Web", .hummingbird, .lifecycle, .log,
             ]
         ),
@@ -240,16 +259,35 @@ let package = Package(
             "Sandbox",
             of: ["SandboxPages"],
             [
-                "Domain", "PayPal", "SandboxKit", "Sealing", "ThriveCart", "Web", .asyncHTTPClient, .hummingbird, .httpTypes,
+                "Domain", "PayPal", "SandboxKit", "Sealing", "ThriveCart", "Web", .asyncHTTPClient, .hummingbird,
+                .httpTypes,
                 .nio, .nioHTTP1,
             ]
         ),
         tests(
-            "Reconciliation",
-            of: ["ReconciliationJobs", "SandboxPages"],
+            "Renewal",
+            of: ["RenewalJobs", "renewals"],
             [
-                "Domain", "FulfillmentJobs", "Jobs", "Postgres", "Redis", "Sealing", "Store", "ThriveCart", "Web",
+                "Domain", "Jobs", "PayPal", "Postgres", "Redis", "SandboxKit", "SandboxPages", "Sealing", "Store",
+                .asyncHTTPClient, .log, .nio, .nioHTTP1,
+            ]
+        ),
+        tests(
+            "Reconciliation",
+            of: ["ReconciliationJobs", "SandboxPages", "reconciliation", "ingress", "fulfillment", "gatehouse"],
+            [
+                "Domain", "FaultKit", "FulfillmentJobs", "Jobs", "Postgres", "Redis", "Sealing", "Store", "ThriveCart",
+                "Web",
                 .asyncHTTPClient, .hummingbird, .log,
+            ]
+        ),
+        tests(
+            "ProductAPI",
+            of: ["ProductAPIRoutes", "product-api"],
+            [
+                "Domain", "Jobs", "NotificationJobs", "Outbound", "PayPal", "Postgres", "Redis", "SandboxKit",
+                "SandboxPages",
+                "Sealing", "Store", "Web", .asyncHTTPClient, .hummingbird, .httpTypes, .log, .nio, .nioHTTP1,
             ]
         ),
         tests("Deployment", of: [], ["Boot", "Web", .hummingbird, .httpTypes]),
@@ -298,18 +336,17 @@ let package = Package(
         ),
         tests(
             "Journey",
-            of: ["ingress", "fulfillment", "gatehouse", "sandbox"],
+            of: ["ingress", "fulfillment", "gatehouse", "notifications", "product-api", "sandbox"],
             [
-                "Domain", "FaultKit", "FulfillmentJobs", "IngressRoutes", "Jobs", "Postgres", "Redis", "Sealing",
-                "Seeds",
-                "Store", "ThriveCart", .asyncHTTPClient,
+                "Domain", "FaultKit", "FulfillmentJobs", "IngressRoutes", "Jobs", "Postgres", "Redis", "SandboxKit",
+                "SandboxPages", "Sealing", "Seeds", "Store", "ThriveCart", .asyncHTTPClient, .nioHTTP1,
             ]
         ),
         .executableTarget(
             name: "bench",
             dependencies: [
                 "Domain", "FaultKit", "FulfillmentJobs", "Jobs", "NotificationJobs", "Postgres", "Redis", "Sealing",
-                "Store", "TestKit", "notifications", .arguments, .lifecycle, .log, .nio,
+                "Seeds", "Store", "TestKit", "notifications", .arguments, .lifecycle, .log, .nio,
             ],
             path: "Tests/Bench",
             swiftSettings: .strict

@@ -2,6 +2,7 @@ import Boot
 import Configuration
 import ControlCommands
 import Logging
+import PayPal
 import Postgres
 import Redis
 import Sealing
@@ -16,7 +17,7 @@ import Sealing
         let settings: Settings
         do {
             let environment = ConfigReader(provider: EnvironmentVariablesProvider())
-            settings = try Settings(from: environment, needs: Set(needs.map(\.variable)))
+            settings = try Settings(from: environment, needs: needs.reduce(into: []) { $0.formUnion($1.variables) })
         } catch {
             throw CommandProblem.settings("\(error)")
         }
@@ -31,17 +32,21 @@ import Sealing
             books: Desk.Books(
                 address: settings.thriveCart.address,
                 requestsPerMinute: settings.thriveCart.requestsPerMinute
-            )
+            ),
+            // One command asks for a token of its own: it would wait for Redis longer than for PayPal.
+            payPal: settings.payPal.settings.map { PayPalClient($0, logger: silent) },
+            payPalWebhookID: settings.payPal.webhookID
         )
     }
 }
 
 extension Need {
-    fileprivate var variable: Variable {
+    fileprivate var variables: Set<Variable> {
         switch self {
-        case .database: .databaseURL
-        case .redis: .redisURL
-        case .keys: .appKeys
+        case .database: [.databaseURL]
+        case .redis: [.redisURL]
+        case .keys: [.appKeys]
+        case .payPal: Variable.payPal
         }
     }
 }

@@ -17,11 +17,13 @@ await ServiceProcess.run("fulfillment", needs: [.databaseURL, .redisURL, .appKey
             store: Store(try process.postgres { try await Schema.migrations.pending(in: $0) }),
             redis: redis,
             sealer: try process.sealer(),
-            queues: queue
+            queues: queue,
+            payPal: settings.payPal.settings == nil ? nil : try process.payPal(redis: redis)
         ),
         queue: queue,
         runs: [
-            ApplyInboundEvent.self, ArchiveDeadLetters.self, EndLapsedEntitlements.self, PublishIngressSettings.self,
+            ApplyInboundEvent.self, ApplyPayPalEvent.self, ArchiveDeadLetters.self, EndLapsedEntitlements.self,
+            PublishIngressSettings.self,
         ],
         schedule: [
             .hourly(ArchiveDeadLetters()),

@@ -10,6 +10,8 @@ enum WebhookOutcome: String, CaseIterable {
     /// Nothing to do: a check whether we are there.
     case ping
     case unauthorized
+    /// Nobody could say whose it is: neither the certificate nor its issuer could be had.
+    case unverifiable
     case malformed
     case tooLarge = "too_large"
     case tooSlow = "too_slow"
@@ -27,6 +29,11 @@ package struct WebhookMetrics: Sendable {
     private let provider: String
 
     package init(_ registry: PrometheusRegistry, provider: String) {
+        self.init(registry, provider: provider, reasons: SiteDirectory.Refusal.allCases.map(\.rawValue))
+    }
+
+    /// - Parameter reasons: why a webhook may not be verified, each a word of ours.
+    init(_ registry: PrometheusRegistry, provider: String, reasons: [String]) {
         self.init(registry as any MetricsFactory, provider: provider)
         registry.describe("ingress_webhooks_total", "Webhooks by provider and what became of them.")
         registry.describe("ingress_refused_total", "Webhooks that were not verified, by reason.")
@@ -37,7 +44,7 @@ package struct WebhookMetrics: Sendable {
         )
         // At zero from the start, so that the first of a kind shows as a rise.
         for outcome in WebhookOutcome.allCases { counter(outcome).increment(by: 0) }
-        for reason in SiteDirectory.Refusal.allCases { counter(reason).increment(by: 0) }
+        for reason in reasons { counter(reason: reason).increment(by: 0) }
     }
 
     private init(_ factory: any MetricsFactory, provider: String) {
@@ -51,8 +58,8 @@ package struct WebhookMetrics: Sendable {
             .record(duration: duration)
     }
 
-    func count(_ reason: SiteDirectory.Refusal) {
-        counter(reason).increment()
+    func count(reason: String) {
+        counter(reason: reason).increment()
     }
 
     private func counter(_ outcome: WebhookOutcome) -> Counter {
@@ -63,10 +70,10 @@ package struct WebhookMetrics: Sendable {
         )
     }
 
-    private func counter(_ reason: SiteDirectory.Refusal) -> Counter {
+    private func counter(reason: String) -> Counter {
         Counter(
             label: "ingress_refused_total",
-            dimensions: [("provider", provider), ("reason", reason.rawValue)],
+            dimensions: [("provider", provider), ("reason", reason)],
             factory: factory
         )
     }

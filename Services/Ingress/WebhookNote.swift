@@ -7,24 +7,24 @@ internal import Web
 
 /// What is written down about one webhook: ids and words of ours, nothing of the buyer's.
 struct WebhookNote {
+    var provider = "thrivecart"
     var outcome = WebhookOutcome.failed
     var bytes: Int?
     var site: VerifiedSite?
     /// As it came; only set once the sender is known to be the site's provider.
     var event: String?
     var job: JobID?
-    var refusal: SiteDirectory.Refusal?
+    /// Why it was not verified, in a word of ours.
+    var refusal: String?
     var problem: JobsError?
 
     var metadata: Logger.Metadata {
-        var metadata: Logger.Metadata = ["provider": "thrivecart", "outcome": .string(outcome.rawValue)]
+        var metadata: Logger.Metadata = ["provider": .string(provider), "outcome": .string(outcome.rawValue)]
         if let bytes { metadata["bytes"] = .stringConvertible(bytes) }
-        if let site {
-            metadata["site"] = .string(site.slug.text)
-            metadata["event"] = .string(event.map(Self.shown) ?? "-")
-        }
+        if let site { metadata["site"] = .string(site.slug.text) }
+        if site != nil || event != nil { metadata["event"] = .string(event.map(Self.shown) ?? "-") }
         if let job { metadata["job"] = .string(job.text) }
-        if let refusal { metadata["reason"] = .string(refusal.rawValue) }
+        if let refusal { metadata["reason"] = .string(refusal) }
         if let problem { metadata["reason"] = .string(problem.description) }
         return metadata
     }
@@ -43,7 +43,7 @@ struct WebhookNote {
     var error: APIError {
         switch outcome {
         case .unauthorized: APIError(.unauthorized, "unauthorized", "The request could not be verified.")
-        case .queueFull, .notDurable, .settingsUnknown, .redisDown:
+        case .queueFull, .notDurable, .settingsUnknown, .redisDown, .unverifiable:
             .unavailable("unavailable", "Nothing was kept. Send it again later.", retryAfter: .seconds(10))
         default: .internalError
         }
@@ -64,7 +64,7 @@ extension WebhookOutcome {
         switch self {
         case .accepted, .duplicate, .ping, .malformed, .tooLarge, .tooSlow: .info
         case .unauthorized: .notice
-        case .queueFull, .notDurable, .settingsUnknown, .redisDown, .failed: .error
+        case .queueFull, .notDurable, .settingsUnknown, .redisDown, .unverifiable, .failed: .error
         }
     }
 }

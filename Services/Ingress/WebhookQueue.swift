@@ -35,10 +35,47 @@ package struct WebhookQueue: Sendable {
         )
     }
 
+    /// The same for an event of PayPal, whose id stays when PayPal sends it again.
+    func put(_ event: ApplyPayPalEvent, requestID: String) async throws(JobsError) -> EnqueueResult {
+        try await queue.enqueue(event, id: Self.id(of: event), trace: requestID)
+    }
+
+    static func id(of event: ApplyPayPalEvent) -> JobID {
+        // Because an event without an id is told from others by its bytes.
+        JobID("paypal-" + Digest.hex(Digest.sha256(event.event ?? String(decoding: event.body, as: UTF8.self))))
+    }
+
     static func id(of payload: ThriveCartPayload, for site: VerifiedSite) -> JobID {
         // Because delivery keys are unique within one account only, and a site may take several.
         let account = payload.account ?? site.account ?? ""
         let key = [site.id.description, account, payload.deliveryKey].joined(separator: "\n")
         return JobID("thrivecart-" + Digest.hex(Digest.sha256(key)))
+    }
+}
+
+extension DurabilityWatch {
+    /// Has a verified webhook kept, if Redis keeps anything, and says what came of it.
+    func keeping(
+        _ note: inout WebhookNote,
+        _ put: () async throws(JobsError) -> EnqueueResult
+    ) async -> WebhookOutcome {
+        switch await verdict() {
+        case .notDurable: return .notDurable
+        case .unreachable: return .redisDown
+        case .durable: break
+        }
+        do throws(JobsError) {
+            let result = try await put()
+            note.job = result.id
+            if case .duplicate = result { return .duplicate }
+            return .accepted
+        } catch {
+            note.problem = error
+            switch error {
+            case .full: return .queueFull
+            case .redis: return .redisDown
+            default: return .failed
+            }
+        }
     }
 }

@@ -38,6 +38,7 @@ package struct Settings: Sendable {
 
     package let thriveCart: ThriveCart
     package let payPal: PayPal
+    package let renewals: Renewals
 
     package let sandbox: Sandbox
 
@@ -73,6 +74,16 @@ package struct Settings: Sendable {
         package let address: String
         /// Of one account, by all processes together; 0 is without a limit.
         package let requestsPerMinute: Int
+    }
+
+    /// How vault subscriptions are charged.
+    package struct Renewals: Sendable {
+        package let inTwoSteps: Bool
+        /// Whether the partner's transaction search shows what merchants capture.
+        package let searchesTransactions: Bool
+        package let ratePerSecond: Int
+        /// Between two tries at something that nobody could say.
+        package let retrySeconds: Int
     }
 
     package struct PayPal: Sendable {
@@ -143,6 +154,12 @@ package struct Settings: Sendable {
             requestsPerMinute: reader.whole(.thriveCartAPIRate, 0...100_000)
         )
         payPal = reader.payPal()
+        renewals = Renewals(
+            inTwoSteps: reader.choice(.renewalForm, else: RenewalForm.oneStep) == .twoStep,
+            searchesTransactions: reader.value(.renewalSearch) { Bool($0.lowercased()) } ?? false,
+            ratePerSecond: reader.whole(.renewalRate, 1...10_000),
+            retrySeconds: reader.whole(.renewalRetrySeconds, 1...7200)
+        )
         sandbox = Sandbox(
             webhookURLs: reader.value(.sandboxWebhookURLs, Self.addresses) ?? [],
             account: reader.value(.sandboxThriveCartAccount) { $0 } ?? "",
@@ -159,6 +176,7 @@ package struct Settings: Sendable {
     }
 
     private enum Durability: String { case check, trust }
+    private enum RenewalForm: String { case oneStep = "one-step", twoStep = "two-step" }
 
     fileprivate static func address(_ text: String) -> String? {
         guard let url = URL(string: text), ["http", "https"].contains(url.scheme), url.host?.isEmpty == false,

@@ -45,6 +45,11 @@ package enum Variable: String, CaseIterable, Sendable {
     case payPalWebhookRoots = "PAYPAL_WEBHOOK_ROOTS"
     case payPalBaseURL = "PAYPAL_BASE_URL"
 
+    case renewalForm = "RENEWAL_FORM"
+    case renewalSearch = "RENEWAL_SEARCH"
+    case renewalRate = "RENEWAL_RATE"
+    case renewalRetrySeconds = "RENEWAL_RETRY_SECONDS"
+
     case sandboxWebhookURLs = "SANDBOX_WEBHOOK_URLS"
     case sandboxThriveCartAccount = "SANDBOX_THRIVECART_ACCOUNT"
     case sandboxThriveCartSecret = "SANDBOX_THRIVECART_SECRET"
@@ -69,6 +74,10 @@ package enum Variable: String, CaseIterable, Sendable {
         case .databaseURL, .redisURL, .appKeys, .sandboxThriveCartSecret: nil
         case .payPalClientID, .payPalClientSecret, .payPalPartnerMerchantID, .payPalWebhookID: nil
         case .payPalEnvironment: "sandbox"
+        case .renewalForm: "one-step"
+        case .renewalSearch: "false"
+        case .renewalRate: "50"
+        case .renewalRetrySeconds: "3600"
         case .payPalAttributionID, .payPalWebhookRoots, .payPalBaseURL: ""
         case .appURL: "http://127.0.0.1:8080"
         case .host: "127.0.0.1"
@@ -127,6 +136,10 @@ package enum Variable: String, CaseIterable, Sendable {
         case .sendmail: "set it to a program that takes a mail, such as /usr/bin/msmtp -t, or leave it empty"
         case .mailFrom: "set it to the address that mails come from"
         case .payPalEnvironment: "set it to sandbox or live"
+        case .renewalForm: "set it to one-step or two-step"
+        case .renewalSearch: "set it to true or false"
+        case .renewalRate: "set it to how many charges may begin in a second, 1 to 10000"
+        case .renewalRetrySeconds: "set it to how long an outage is waited for before PayPal is asked again, 1 to 7200"
         case .payPalClientID: "set it to the client id of the partner's app"
         case .payPalClientSecret: "set it to the secret of the partner's app"
         case .payPalPartnerMerchantID: "set it to the partner's own account, such as HVEZ66K74VENY"

@@ -19,10 +19,10 @@ extension JobQueue {
         to archive: some DeadLetterArchive
     ) async throws -> Int {
         var moved = 0
-        // Letters of a format that only a later release reads stay, and are passed over.
+        // A page is small because a letter may have megabytes. Letters of a format that only a later release reads stay, and are passed over.
         var passed = 0
         while true {
-            let (letters, looked) = try await dead(on: queue, from: passed, count: 100, withPayloads: true)
+            let (letters, looked) = try await dead(on: queue, from: passed, count: 25, withPayloads: true)
             let old = letters.filter { $0.since < date }
             if !old.isEmpty {
                 try await archive.keep(old, of: queue)
@@ -32,7 +32,7 @@ extension JobQueue {
                 if gone == 0 { return moved }
             }
             passed += looked - letters.count
-            if looked < 100 || old.count < letters.count || (old.isEmpty && looked == letters.count) { return moved }
+            if looked < 25 || old.count < letters.count || (old.isEmpty && looked == letters.count) { return moved }
         }
     }
 

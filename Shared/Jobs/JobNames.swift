@@ -1,4 +1,5 @@
 package import Foundation
+import Synchronization
 
 /// The stable name of a sort of work: `renewals.charge`. Lower case letters, digits, `.`, `-`, `_`, no `.` in
 /// front; 100 bytes at most.
@@ -82,12 +83,28 @@ package struct JobID: Sendable, Hashable, Codable, CustomStringConvertible, Expr
     package init(_ text: String) { self.text = text }
     package init(stringLiteral value: String) { text = value }
 
+    private static let chance = Chance()
+
+    /// 16 bits that are the same for all ids of a process, and 64 that never come twice in it: chance is asked for once, not
+    /// by a system call for each id. Ids are unique, not secret.
+    private final class Chance: Sendable {
+        let process = UInt64(UInt16.random(in: 0 ... .max))
+        private let counter = Atomic(UInt64.random(in: 0 ... .max))
+
+        func next() -> UInt64 {
+            // SplitMix64: a step, then a mix that maps each number to another.
+            var mixed = counter.wrappingAdd(0x9E37_79B9_7F4A_7C15, ordering: .relaxed).newValue
+            mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+            mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+            return mixed ^ (mixed >> 31)
+        }
+    }
+
     /// A new one: 48 bits of time, 80 of chance, as 22 letters that sort by time.
     package init(at now: Date = Date()) {
-        var random = SystemRandomNumberGenerator()
         let time = UInt64(clamping: Int64(clamping: now.milliseconds)) & 0xFFFF_FFFF_FFFF
-        var high = time << 16 | UInt64(UInt16.random(in: 0 ... .max, using: &random))
-        var low = UInt64.random(in: 0 ... .max, using: &random)
+        var high = time << 16 | Self.chance.process
+        var low = Self.chance.next()
         text = String(unsafeUninitializedCapacity: 22) { buffer in
             // 128 bits, the last letter first: 21 letters of 6 bits, and 2 bits in front.
             for index in stride(from: 21, through: 0, by: -1) {

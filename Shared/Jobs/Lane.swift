@@ -193,7 +193,7 @@ final class Lane<Dependencies: Sendable>: Sendable {
     /// A wake-up that went to a worker which leaves is passed on: the next may wait for it.
     private func wakeAnother() async {
         // Because the others look by themselves after a while.
-        _ = try? await queue.redis.call(["LPUSH", .text(queue.key(name, "wake")), "1"])
+        _ = try? await queue.redis.call(["LPUSH", .text(queue.key(name, "wake")), "1"], deadline: .seconds(1))
     }
 }
 

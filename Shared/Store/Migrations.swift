@@ -17,6 +17,7 @@ package enum Schema {
                 step("0009_dead_letters", PackageResources._009_dead_letters_sql),
                 step("0010_reconciliation", PackageResources._010_reconciliation_sql),
                 step("0011_renewals", PackageResources._011_renewals_sql),
+                step("0012_paypal_events", PackageResources._012_paypal_events_sql),
             ])
         }
     }

@@ -57,6 +57,7 @@ extension Merchant.Environment: PostgresValue {}
 extension Merchant.State: PostgresValue {}
 extension PayPalCapture.Status: PostgresValue {}
 extension PayPalRefund.Status: PostgresValue {}
+extension PayPalEventRecord.Status: PostgresValue {}
 extension VaultSubscription.Status: PostgresValue {}
 extension VaultSubscription.Flow: PostgresValue {}
 extension VaultSubscription.Source: PostgresValue {}

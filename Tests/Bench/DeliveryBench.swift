@@ -1,4 +1,5 @@
 import Foundation
+import Postgres
 import TestKit
 
 /// Messages become signed POSTs to a receiver on loopback, each attempt kept, beside wrk posting to the same receiver.

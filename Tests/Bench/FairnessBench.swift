@@ -1,6 +1,8 @@
 import Domain
 import Foundation
 import NIOCore
+import Postgres
+import Store
 import TestKit
 
 /// 500 endpoints that take 29 s to answer beside 1 000 that answer at once: from commit to the first attempt.

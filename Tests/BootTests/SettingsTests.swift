@@ -3,6 +3,7 @@ import Configuration
 import Foundation
 import Logging
 import Postgres
+import PayPal
 import Redis
 import Sealing
 import Testing

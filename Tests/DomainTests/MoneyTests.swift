@@ -58,7 +58,7 @@ import Testing
     }
 }
 
-@Suite struct `Money` {
+@Suite struct `Money that came and went` {
     let story = Story()
 
     @Test func `E2: a free order is a purchase`() {

@@ -31,6 +31,7 @@ package actor Gatehouse {
     private let fulfillmentPorts: [Int]
     private let fulfillmentProgram: String
     private var processes: [Role: ServerProcess] = [:]
+    private var launched = 0
 
     /// Which process: the how-manieth of its kind.
     package enum Role: Hashable, Sendable {
@@ -178,6 +179,16 @@ package actor Gatehouse {
     package func command(_ words: String...) async throws -> String {
         try await run(Self.program("gatehouse"), words, environment: environment)
     }
+
+    /// Starts `gatehouse …` and leaves it running.
+    package func launch(_ words: String...) async throws -> ServerProcess {
+        launched += 1
+        let log = "\(directory)/command\(launched).log"
+        return try ServerProcess(.init(Self.program("gatehouse"), words, environment: environment, log: log))
+    }
+
+    /// What a setting of its processes holds.
+    package func setting(_ name: String) -> String? { environment[name] }
 
     /// Ends everything.
     package func end() async throws {

@@ -4,6 +4,7 @@ import FulfillmentJobs
 import Hummingbird
 import IngressRoutes
 import Jobs
+import PayPal
 import Redis
 import Sealing
 import ServiceLifecycle
@@ -69,6 +70,18 @@ struct IngressUnderTest: Sendable {
         return jobs
     }
 
+    /// The events of PayPal that wait there.
+    func payPalEvents() async throws -> [ApplyPayPalEvent] {
+        var events: [ApplyPayPalEvent] = []
+        for id in try await queue.peek("r1", on: ApplyPayPalEvent.queue) {
+            guard let record = try await queue.show(id, on: ApplyPayPalEvent.queue) else { continue }
+            events.append(
+                try ApplyPayPalEvent(payload: record.envelope.payload, version: record.envelope.payloadVersion)
+            )
+        }
+        return events
+    }
+
     func publish(_ sites: [IngressSettings.SiteEntry]) async throws {
         try await Self.publish(sites, to: redis)
     }
@@ -87,6 +100,7 @@ func withIngress<Result: Sendable>(
     proxies: TrustedProxies = .none,
     queueLimits: JobQueue.Limits = JobQueue.Limits(),
     pause: Duration = .milliseconds(50),
+    payPal: WebhookVerifier? = nil,
     _ body: @escaping @Sendable (IngressUnderTest) async throws -> Result
 ) async throws -> Result {
     var configuration =
@@ -100,12 +114,15 @@ func withIngress<Result: Sendable>(
     let queue = JobQueue(redis: redis, limits: queueLimits, logger: log.logger)
     let keeper = SettingsKeeper(redis: redis, sealer: IngressUnderTest.sealer, pause: pause, logger: log.logger)
     let watch = DurabilityWatch(redis: redis, trustsHidden: false, pause: pause, logger: log.logger)
-    let routes = ThriveCartWebhooks(
+    let thriveCart = ThriveCartWebhooks(
         settings: keeper,
         durability: watch,
         queue: WebhookQueue(queue),
         metrics: WebhookMetrics(metrics, provider: "thrivecart")
     ).routes
+    let payPalRoutes = payPal.map { verifier in
+        PayPalWebhooks(verifier: verifier, durability: watch, queue: WebhookQueue(queue), metrics: metrics).routes
+    }
     let health = Health([keeper.readiness])
 
     return try await withThrowingTaskGroup(of: Void.self) { group in
@@ -115,7 +132,7 @@ func withIngress<Result: Sendable>(
             try await eventually { await health.readiness().isReady }
         }
         let result = try await withServer(
-            [routes],
+            [thriveCart] + (payPalRoutes.map { [$0] } ?? []),
             limits: limits,
             proxies: proxies,
             health: health,

@@ -6,14 +6,18 @@ final class NotificationsProcess: Sendable {
     let redis: RedisServer
     let databaseURL: String
     let settings: [String: String]
+    /// A command that it runs within.
+    let words: [String]
 
     init(
         _ site: TestSite,
-        settings: [String: String] = [:]
+        settings: [String: String] = [:],
+        within words: [String] = []
     ) async throws {
         redis = try await RedisServer(.init(isDurable: true))
         databaseURL = site.databaseURL
         self.settings = settings
+        self.words = words
     }
 
     /// Starts it, also for the second time.
@@ -23,8 +27,14 @@ final class NotificationsProcess: Sendable {
             "NOTIFICATIONS_HEALTH_PORT": "\(try freePort())", "OUTBOUND_ALLOW": "127.0.0.0/8", "OUTBOUND_PLAIN": "true",
         ]
         environment.merge(settings) { $1 }
+        let words = words + [Self.executable]
         return try ServerProcess(
-            .init(Self.executable, [], environment: environment, log: try TestDirectory.make("notifications") + "/log")
+            .init(
+                words[0],
+                Array(words.dropFirst()),
+                environment: environment,
+                log: try TestDirectory.make("notifications") + "/log"
+            )
         )
     }
 

@@ -75,10 +75,14 @@ struct TestSite: Sendable {
         var secret: [UInt8]
     }
 
-    func merchant(webhooks url: String, hasSecret: Bool = true) async throws -> MadeMerchant {
+    func merchant(
+        webhooks url: String,
+        of payPalID: String = "HF5SN9RKCTNJ2",
+        hasSecret: Bool = true
+    ) async throws -> MadeMerchant {
         let made = MadeMerchant(
             id: .new(at: Date()),
-            payPalID: "HF5SN9RKCTNJ2",
+            payPalID: payPalID,
             secret: Array(String(repeating: "0123456789abcdef", count: 4).utf8)
         )
         let sealed = hasSecret ? try sealer.seal(made.secret, for: Merchant.place(ofSecretOf: made.id)) : nil
@@ -86,7 +90,7 @@ struct TestSite: Sendable {
             id: made.id,
             environment: .sandbox,
             payPalID: made.payPalID,
-            secretHash: Array(repeating: 7, count: 32),
+            secretHash: Digest.sha256(made.id.description),
             siteURL: "https://shop.example",
             webhooksURL: url,
             state: hasSecret ? .connected : .pending,

@@ -8,7 +8,10 @@ extension Simulation {
         guard let worker = workers.firstIndex(where: { !$0.isBusy }) else {
             return agenda.add(.job(subject, event), at: now + 5 + chance.share() * 10)
         }
-        if case .wake = event { subjects[subject].queuedAt = nil }
+        // A doubled job leaves the next one alone, as the queue's unique keys do.
+        if case .wake = event, let queued = subjects[subject].queuedAt, queued <= now {
+            subjects[subject].queuedAt = nil
+        }
         let commands = commit(event, of: subject)
         for command in commands {
             switch command {

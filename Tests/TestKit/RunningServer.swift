@@ -9,6 +9,7 @@ package func withServer<Result: Sendable>(
     health: Health = Health([]),
     metrics: PrometheusRegistry = PrometheusRegistry(),
     log: CapturedLog = CapturedLog(),
+    envelope: @escaping @Sendable (APIError, WebContext) -> Response = { error, _ in error.response },
     _ body: @Sendable (_ port: Int) async throws -> Result
 ) async throws -> Result {
     let (ports, port) = AsyncStream.makeStream(of: Int.self)
@@ -21,6 +22,7 @@ package func withServer<Result: Sendable>(
         health: health,
         metrics: metrics,
         logger: log.logger,
+        envelope: envelope,
         whenListening: { port.yield($0) }
     )
     return try await withThrowingTaskGroup(of: Void.self) { group in

@@ -4,7 +4,7 @@
 # To build: the C libraries below Shared/. To run: the servers, foreman, and what the scripts themselves call.
 needed_packages=(
     libhiredis-dev libpq-dev libssl-dev pkg-config git ca-certificates
-    redis-server postgresql nginx-light ruby-foreman curl jq util-linux
+    redis-server postgresql nginx-light ruby-foreman curl iproute2 jq util-linux
 )
 
 # One of these gives the same thing, so it counts as installed.

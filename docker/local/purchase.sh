@@ -6,6 +6,8 @@ make_demo_site() {
     gatehouse site create demo --name Demo --thrivecart-account demoshop \
         --thrivecart-secret-file "$thrivecart_secret_file" --if-missing >/dev/null ||
         fail "could not make the demo site"
+    echo sandbox-api-key | gatehouse site update demo --thrivecart-api-key-file - >/dev/null ||
+        fail "could not keep the API key of the demo site"
     make_plan course "Sailing course" product-7
     make_plan cards "Knot cards" bump-7
     make_plan navigation "Coastal navigation" upsell-3

@@ -63,12 +63,20 @@ struct CheckQueue<Way: Checking>: OperatorCommand {
         do {
             let verdict = try await queues.verify(queue, repairs: Way.repairs, limit: limit)
             return QueueCheck(verdict, of: queue, repaired: Way.repairs)
-        } catch JobsError.redis(let error) where error.code == "LARGE" {
-            throw CommandProblem.failure(
-                "\(queue) has more than \(limit) jobs, and looking would hold Redis too long",
-                fix: "gatehouse queue \(Way.name) \(queue) --limit MORE, at a quiet hour"
-            )
+        } catch {
+            throw explained(error)
         }
+    }
+
+    // Because the compiler (Swift 6.3.1) crashes on this pattern in a `catch` of a generic type.
+    private func explained(_ error: any Error) -> any Error {
+        guard let problem = error as? JobsError, case .redis(let cause) = problem, cause.code == "LARGE" else {
+            return error
+        }
+        return CommandProblem.failure(
+            "\(queue) has more than \(limit) jobs, and looking would hold Redis too long",
+            fix: "gatehouse queue \(Way.name) \(queue) --limit MORE, at a quiet hour"
+        )
     }
 }
 

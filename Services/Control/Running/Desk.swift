@@ -1,8 +1,10 @@
 package import Outbound
+package import PayPal
 package import Postgres
 package import Redis
 package import Sealing
 import Store
+import Synchronization
 package import ThriveCart
 
 /// What a command can't do without; all that is missing is told at once, before anything is done.
@@ -10,6 +12,8 @@ package enum Need: Sendable, Hashable, CaseIterable {
     case database, redis
     /// `APP_KEYS`, to open and seal the sites' secrets.
     case keys
+    /// Who we are at PayPal.
+    case payPal
 }
 
 /// What a command works with: no more than it said it needs.
@@ -21,6 +25,9 @@ package struct Desk: Sendable {
     let ingress: String
     /// Which addresses may be typed in for endpoints.
     let endpointRules: EndpointURL.Rules
+    private let openPayPal: PayPalClient?
+    /// What PayPal signs its webhooks for; nil where none is set.
+    let payPalWebhookID: String?
     /// Where ThriveCart's read API is, and how often it may be asked.
     let books: Books
 
@@ -41,13 +48,17 @@ package struct Desk: Sendable {
         sealer: Sealer?,
         ingress: String,
         endpointRules: EndpointURL.Rules = .strict,
-        books: Books = Books()
+        books: Books = Books(),
+        payPal: PayPalClient? = nil,
+        payPalWebhookID: String? = nil
     ) {
         openDatabase = database
         openRedis = redis
         openSealer = sealer
         self.ingress = ingress
         self.endpointRules = endpointRules
+        openPayPal = payPal
+        self.payPalWebhookID = payPalWebhookID
         self.books = books
     }
 
@@ -58,6 +69,7 @@ package struct Desk: Sendable {
     var store: Store { get throws { Store(try database) } }
     var redis: RedisClient { get throws { try openRedis ?? Self.missing("REDIS_URL") } }
     var sealer: Sealer { get throws { try openSealer ?? Self.missing("APP_KEYS") } }
+    var payPal: PayPalClient { get throws { try openPayPal ?? Self.missing("PAYPAL_CLIENT_ID") } }
 
     private static func missing<Value>(_ variable: String) throws -> Value {
         throw CommandProblem.settings("\(variable) is not set", fix: "set \(variable), see .env.example")
@@ -71,5 +83,14 @@ package struct Desk: Sendable {
     /// Makes a desk from the settings; `Main.swift` knows how. Throws `CommandProblem.settings` for what is missing.
     package typealias Opening = @Sendable (Set<Need>) throws -> Desk
 
-    @TaskLocal static var open: Opening = { _ in throw CommandProblem.settings("nobody said where the servers are") }
+    /// Set once, before any command runs.
+    ///
+    /// Because the optimiser (Swift 6.3.1) breaks a task-local value here: in release builds every command crashed.
+    private static let opening = Mutex<Opening> { _ in
+        throw CommandProblem.settings("nobody said where the servers are")
+    }
+
+    static func opens(by opening: @escaping Opening) { Self.opening.withLock { $0 = opening } }
+
+    static func open(_ needs: Set<Need>) throws -> Desk { try opening.withLock { $0 }(needs) }
 }

@@ -123,8 +123,8 @@ package struct ThriveCartWebhooks: Sendable {
         switch result {
         case .success(let site): return site
         case .failure(let reason):
-            metrics.count(reason)
-            note.refusal = reason
+            metrics.count(reason: reason.rawValue)
+            note.refusal = reason.rawValue
             note.outcome = .unauthorized
             return nil
         }
@@ -136,23 +136,8 @@ package struct ThriveCartWebhooks: Sendable {
         _ context: WebContext,
         _ note: inout WebhookNote
     ) async -> WebhookOutcome {
-        switch await durability.verdict() {
-        case .notDurable: return .notDurable
-        case .unreachable: return .redisDown
-        case .durable: break
-        }
-        do {
-            let result = try await queue.put(payload, for: site, receivedAt: now(), requestID: context.requestID)
-            note.job = result.id
-            if case .duplicate = result { return .duplicate }
-            return .accepted
-        } catch {
-            note.problem = error
-            switch error {
-            case .full: return .queueFull
-            case .redis: return .redisDown
-            default: return .failed
-            }
+        await durability.keeping(&note) { () throws(JobsError) in
+            try await queue.put(payload, for: site, receivedAt: now(), requestID: context.requestID)
         }
     }
 

@@ -188,21 +188,3 @@ extension ProductAPI {
         try sealer.seal(HexToken.random(), for: Merchant.place(ofSecretOf: id))
     }
 }
-
-extension Merchant.Profile {
-    init(_ integration: IntegrationAnswer, at now: Date) {
-        var capabilities: [String: String] = [:]
-        for capability in integration.json["capabilities"].array {
-            guard let name = capability["name"].string else { continue }
-            capabilities[name] = capability["status"].string ?? ""
-        }
-        self.init(
-            country: integration.country,
-            primaryCurrency: integration.primaryCurrency,
-            paymentsReceivable: integration.paymentsReceivable,
-            primaryEmailConfirmed: integration.primaryEmailConfirmed,
-            capabilities: capabilities,
-            seenAt: now
-        )
-    }
-}

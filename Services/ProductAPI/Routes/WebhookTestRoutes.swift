@@ -3,6 +3,7 @@ internal import Foundation
 internal import HTTPTypes
 internal import Hummingbird
 internal import PayPal
+internal import Sealing
 internal import Store
 internal import Web
 

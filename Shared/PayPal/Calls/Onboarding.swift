@@ -1,3 +1,6 @@
+package import Domain
+package import Foundation
+
 /// What PayPal says of a seller who gave us consent, or is about to.
 package struct IntegrationAnswer: Sendable, Hashable {
     package var json: JSON
@@ -109,5 +112,24 @@ extension PayPalClient {
         } catch {
             return .unavailable(error)
         }
+    }
+}
+
+extension Merchant.Profile {
+    /// What is worth keeping of it; never the person behind it.
+    package init(_ integration: IntegrationAnswer, at now: Date) {
+        var capabilities: [String: String] = [:]
+        for capability in integration.json["capabilities"].array {
+            guard let name = capability["name"].string else { continue }
+            capabilities[name] = capability["status"].string ?? ""
+        }
+        self.init(
+            country: integration.country,
+            primaryCurrency: integration.primaryCurrency,
+            paymentsReceivable: integration.paymentsReceivable,
+            primaryEmailConfirmed: integration.primaryEmailConfirmed,
+            capabilities: capabilities,
+            seenAt: now
+        )
     }
 }

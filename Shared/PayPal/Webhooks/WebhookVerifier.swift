@@ -37,7 +37,7 @@ package struct WebhookVerifier: Sendable {
 
     package enum Proof: String, Sendable, Hashable { case chain, postback }
 
-    package enum Flaw: String, Sendable, Hashable {
+    package enum Flaw: String, Sendable, Hashable, CaseIterable {
         case algorithm, certificateURL = "certificate-url", signatureText = "signature-text"
         case signature
         case certificateName = "certificate-name"
@@ -46,7 +46,7 @@ package struct WebhookVerifier: Sendable {
         case postback
     }
 
-    package enum Doubt: String, Sendable, Hashable {
+    package enum Doubt: String, Sendable, Hashable, CaseIterable {
         case certificateMissing = "certificate-missing"
         case chain
     }

@@ -1,53 +1,53 @@
-import Foundation
+package import Foundation
 import HTTPTypes
 import Hummingbird
-import PayPal
+import NIOCore
+package import PayPal
 import Synchronization
-import TestKit
 import Web
 
 /// A server that answers as PayPal was seen to answer, and remembers what it was asked.
-final class ScriptedPayPal: Sendable {
-    struct Asked: Sendable {
-        var method: String
-        var path: String
-        var query: String
-        var headers: [String: String]
-        var body: String
+package final class ScriptedPayPal: Sendable {
+    package struct Asked: Sendable {
+        package var method: String
+        package var path: String
+        package var query: String
+        package var headers: [String: String]
+        package var body: String
 
-        var line: String { method + " " + path }
-        var json: JSON { JSON(parsing: body) ?? .null }
+        package var line: String { method + " " + path }
+        package var json: JSON { JSON(parsing: body) ?? .null }
     }
 
-    struct Answer: Sendable {
-        var status = 200
-        var headers: [String: String] = ["Content-Type": "application/json", "Paypal-Debug-Id": "f00dfeedc0de1"]
-        var body = ""
+    package struct Answer: Sendable {
+        package var status = 200
+        package var headers: [String: String] = ["Content-Type": "application/json", "Paypal-Debug-Id": "f00dfeedc0de1"]
+        package var body = ""
         /// Answers only when the test is over.
-        var never = false
+        package var never = false
 
-        static func json(_ body: String) -> Answer { .json(200, body) }
+        package static func json(_ body: String) -> Answer { .json(200, body) }
 
-        static func json(_ status: Int, _ body: String, _ more: [String: String] = [:]) -> Answer {
+        package static func json(_ status: Int, _ body: String, _ more: [String: String] = [:]) -> Answer {
             var answer = Answer(status: status, body: body)
             answer.headers.merge(more) { $1 }
             return answer
         }
 
-        static func html(_ status: Int) -> Answer {
+        package static func html(_ status: Int) -> Answer {
             Answer(status: status, headers: ["Content-Type": "text/html"], body: "<html><b>Sorry</b></html>")
         }
 
-        static func refusal(_ status: Int, _ name: String, _ issue: String? = nil) -> Answer {
+        package static func refusal(_ status: Int, _ name: String, _ issue: String? = nil) -> Answer {
             let details = issue.map { #","details":[{"issue":"\#($0)","field":"/x","description":"d"}]"# } ?? ""
             return .json(status, #"{"name":"\#(name)","message":"m","debug_id":"b0d7","links":[]\#(details)}"#)
         }
 
-        static let silence = Answer(never: true)
+        package static let silence = Answer(never: true)
     }
 
     private struct State {
-        var asked: [Asked] = []
+        package var asked: [Asked] = []
         var script: [String: [Answer]] = [:]
         var tokens = 0
     }
@@ -55,13 +55,13 @@ final class ScriptedPayPal: Sendable {
     private let state = Mutex(State())
 
     /// What comes for `POST /path`, one after the other; the last one for ever.
-    func answers(_ line: String, _ answers: Answer...) {
+    package func answers(_ line: String, _ answers: Answer...) {
         state.withLock { $0.script[line] = answers }
     }
 
     /// Without the calls for tokens.
-    var asked: [Asked] { state.withLock { $0.asked }.filter { $0.path != "/v1/oauth2/token" } }
-    var tokenCalls: [Asked] { state.withLock { $0.asked }.filter { $0.path == "/v1/oauth2/token" } }
+    package var asked: [Asked] { state.withLock { $0.asked }.filter { $0.path != "/v1/oauth2/token" } }
+    package var tokenCalls: [Asked] { state.withLock { $0.asked }.filter { $0.path == "/v1/oauth2/token" } }
 
     private func answer(to asked: Asked) -> Answer {
         state.withLock { state in
@@ -110,10 +110,11 @@ final class ScriptedPayPal: Sendable {
         return routes
     }
 
-    static func settings(port: Int) -> PayPalSettings {
+    /// - Parameter port: nil for the settings of PayPal's own sandbox.
+    package static func settings(port: Int?) -> PayPalSettings {
         PayPalSettings(
             environment: .sandbox,
-            pretendedAt: "http://127.0.0.1:\(port)",
+            pretendedAt: port.map { "http://127.0.0.1:\($0)" },
             clientID: "client",
             clientSecret: "secret-word",
             partnerMerchantID: "PARTNER1",
@@ -122,7 +123,7 @@ final class ScriptedPayPal: Sendable {
     }
 
     /// Runs it, with a client that gives up soon.
-    static func run<Result: Sendable>(
+    package static func run<Result: Sendable>(
         store: (any TokenStore)? = nil,
         now: @escaping @Sendable () -> Date = { .now },
         log: CapturedLog = CapturedLog(),

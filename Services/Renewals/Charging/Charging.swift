@@ -1,0 +1,209 @@
+package import Domain
+import Foundation
+import Jobs
+import Logging
+import Metrics
+import PayPal
+import Postgres
+import Sealing
+import Store
+
+/// What came of looking whether something is to be done.
+enum Beginning {
+    case missing
+    case paused(RenewalPause)
+    /// Committed; `committed` is the boot clock's time before the commit.
+    case turn(RenewalTurn, committed: Double)
+}
+
+extension RenewalDependencies {
+    /// The last look, and with the same commit the note that it is being sent.
+    func begin(_ event: RenewalEvent, of id: VaultSubscription.ID, at now: Date) async throws -> Beginning {
+        try await store.transaction { transaction in
+            let committed = BootClock.seconds
+            guard let subscription = try transaction.vaultSubscription(id) else { return .missing }
+            if let pause = try transaction.renewalPauses(for: subscription.merchant).first { return .paused(pause) }
+            let turn = try transaction.advance(
+                id,
+                event,
+                from: .api,
+                reducer: options.reducer,
+                form: options.form,
+                at: now
+            ) { renewal, attempt in
+                try freeze(attempt, of: renewal, transaction)
+            }
+            return turn.map { .turn($0, committed: committed) } ?? .missing
+        }
+    }
+
+    private func freeze(
+        _ attempt: ChargeAttempt,
+        of renewal: LockedRenewal,
+        _ transaction: Transaction
+    ) throws -> FrozenBody? {
+        guard attempt.state.isOpen else { return nil }
+        let subscription = renewal.subscription
+        guard let sealed = try transaction.vaultToken(of: subscription.id) else {
+            throw RenewalError.noVaultToken(subscription.id)
+        }
+        let token = try sealer.openText(sealed, for: VaultSubscription.place(ofTokenOf: subscription.id))
+        let bytes = VaultCharge.body(
+            VaultCharge.Terms(
+                method: VaultCharge.Method(subscription.source),
+                vaultToken: token,
+                amount: subscription.amount,
+                merchant: renewal.merchantPayPalID,
+                description: subscription.description,
+                customID: renewal.names.customID(attempt.key),
+                invoiceID: renewal.names.invoiceID(period: attempt.key.period)
+            )
+        )
+        let requestID = renewal.names.requestID(attempt)
+        return FrozenBody(sealed: try sealer.seal(bytes, for: FrozenBody.place(of: requestID)), of: bytes)
+    }
+
+    /// Does what the reducer decided; answers the state afterwards, nil where nothing was to be done here.
+    func carryOut(
+        _ command: RenewalCommand,
+        of renewal: LockedRenewal,
+        committed: Double,
+        _ context: JobContext
+    ) async throws -> RenewalState? {
+        switch command {
+        case .send(let key, let fence):
+            guard let attempt = renewal.state.attempt(key) else { return nil }
+            return try await send(attempt, fence, of: renewal, committed: committed, context)
+        case .lookUp(let key, let fence):
+            guard let attempt = renewal.state.attempt(key) else { return nil }
+            let (finding, trace) = await look(attempt, of: renewal, at: context.now())
+            return try await learn(.lookedUp(key, fence: fence, finding), from: .lookup, trace, of: renewal, context)
+        case .alarm(let alarm):
+            context.logger.error(
+                "a renewal needs a person",
+                metadata: [
+                    "subscription": "\(renewal.subscription.id)", "what": "\(alarm.kind)", "detail": "\(alarm.detail)",
+                ]
+            )
+            return nil
+        case .tell: return nil
+        }
+    }
+
+    // MARK: Sending
+
+    private func send(
+        _ attempt: ChargeAttempt,
+        _ fence: Int,
+        of renewal: LockedRenewal,
+        committed: Double,
+        _ context: JobContext
+    ) async throws -> RenewalState? {
+        let id = renewal.subscription.id
+        let requestID = renewal.names.requestID(attempt)
+        guard let frozen = try await store.read({ try $0.frozenBody(of: id, attempt.key) }) else { return nil }
+        let charge = VaultCharge(
+            merchant: renewal.merchantPayPalID,
+            requestID: requestID,
+            body: try sealer.open(frozen.sealed, for: FrozenBody.place(of: requestID))
+        )
+        func mayStillSend() -> Bool { options.reducer.maySend(after: BootClock.seconds - committed) }
+
+        let (answer, trace): (ChargeAnswer, PayPalTrace)
+        if !mayStillSend() {
+            (answer, trace) = (.notDone(retryAfter: 60), PayPalTrace())
+        } else if options.form == .oneStep {
+            let outcome = await paypal.charge(charge)
+            (answer, trace) = (ChargeAnswer(outcome), outcome.trace)
+        } else {
+            (answer, trace) = try await sendInTwoSteps(charge, attempt, fence, of: renewal, mayStillSend, context)
+        }
+        Counter(label: "renewals_charges_total", dimensions: [("outcome", answer.label)]).increment()
+        if case .notDone(let seconds?) = answer { try await queue.hold(options.limit, for: .seconds(seconds)) }
+        return try await learn(.answered(attempt.key, fence: fence, answer), from: .api, trace, of: renewal, context)
+    }
+
+    /// An order that takes no money, kept; then its capture, which PayPal does once at most as long as the order lives.
+    private func sendInTwoSteps(
+        _ charge: VaultCharge,
+        _ attempt: ChargeAttempt,
+        _ fence: Int,
+        of renewal: LockedRenewal,
+        _ mayStillSend: () -> Bool,
+        _ context: JobContext
+    ) async throws -> (ChargeAnswer, PayPalTrace) {
+        guard let whole = JSON(parsing: charge.body) else { throw RenewalError.unreadableBody }
+        var orderID = attempt.orderID
+        if orderID == nil {
+            let order = JSON.object(whole.members.filter { $0.name != "payment_source" })
+            let made = await paypal.createOrder(
+                order,
+                of: charge.merchant,
+                details: CallDetails(requestID: charge.requestID)
+            )
+            switch made {
+            case .answered(let order, _): orderID = order.id
+            case .rejected(let rejection): return (ChargeAnswer(.rejected(rejection)), rejection.trace)
+            case .unavailable(let outage): return (ChargeAnswer(.unavailable(outage)), outage.trace)
+            case .unknown(let outage): return (ChargeAnswer(.unknown(outage)), outage.trace)
+            }
+            guard let orderID else { return (.unknown(order: nil), made.trace) }
+            _ = try await learn(
+                .ordered(attempt.key, fence: fence, order: orderID),
+                from: .api,
+                made.trace,
+                of: renewal,
+                context
+            )
+        }
+        guard let orderID, mayStillSend() else { return (.notDone(retryAfter: 60), PayPalTrace()) }
+        let outcome = await paypal.capture(
+            order: orderID,
+            of: charge.merchant,
+            source: whole["payment_source"],
+            details: CallDetails(requestID: charge.requestID + ":capture")
+        )
+        return (ChargeAnswer(outcome, order: orderID), outcome.trace)
+    }
+
+    // MARK: Learning
+
+    /// Writes down what is known now. What can't be written is learned again: the lease ends, and the next worker asks
+    /// PayPal with the same id.
+    private func learn(
+        _ event: RenewalEvent,
+        from source: ChargeSource,
+        _ trace: PayPalTrace,
+        of renewal: LockedRenewal,
+        _ context: JobContext
+    ) async throws -> RenewalState? {
+        let id = renewal.subscription.id
+        let now = context.now()
+        let turn = try await store.transaction { transaction in
+            try transaction.advance(
+                id,
+                event,
+                from: source,
+                debugID: trace.anyDebugID,
+                reducer: options.reducer,
+                form: options.form,
+                at: now
+            )
+        }
+        try await compareClocks(trace, at: now, context.logger)
+        guard let turn else { return nil }
+        for command in turn.commands {
+            _ = try await carryOut(command, of: turn.renewal, committed: 0, context)
+            if case .tell(.declined(_, _, let decline, _)) = command, decline.fault != .buyer {
+                try await breakOnRefusals(at: now, logger: context.logger)
+            }
+        }
+        return turn.renewal.state
+    }
+}
+
+package enum RenewalError: Error, Hashable {
+    /// An active subscription without a vault token: nothing to charge with.
+    case noVaultToken(VaultSubscription.ID)
+    case unreadableBody
+}
