@@ -255,7 +255,8 @@ private struct Player {
         advised.adviceCode = "02"
         paypal.sandbox.add(advised)
         _ = try await captured()
-        for (fault, status) in [(PayPalFault.Kind.error, 500), (.error, 503), (.rateLimit, 429), (.staleScope, 403)] {
+        let troubles: [(PayPalFault.Kind, Int)] = [(.error, 500), (.error, 503), (.rateLimit, 429), (.staleScope, 403)]
+        for (fault, status) in troubles {
             var planned = PayPalFault(fault, call: "orders.create", count: 1)
             planned.status = status
             paypal.sandbox.add(planned)
