@@ -102,7 +102,11 @@ let package = Package(
                 "Domain", "Jobs", "PayPal", "Postgres", "Redis", "Sealing", "Store", "ThriveCart", .log, .metrics,
             ]
         ),
-        main("fulfillment", in: "Fulfillment", ["Boot", "FulfillmentJobs", "Jobs", "PayPal", "Postgres", "Store", "Web"]),
+        main(
+            "fulfillment",
+            in: "Fulfillment",
+            ["Boot", "FulfillmentJobs", "Jobs", "PayPal", "Postgres", "Store", "Web"]
+        ),
 
         service(
             "Reconciliation",
@@ -218,7 +222,11 @@ let package = Package(
         tests("Outbound", [.asyncHTTPClient, .nio, .nioHTTP1, .nioPosix]),
         tests("Store", ["Domain", "Postgres"]),
         tests("ThriveCart", ["Domain"]),
-        tests("Fulfillment", of: ["FulfillmentJobs"], ["Domain", "Jobs", "PayPal", "Postgres", "Sealing", "Store", .log]),
+        tests(
+            "Fulfillment",
+            of: ["FulfillmentJobs"],
+            ["Domain", "Jobs", "PayPal", "Postgres", "Sealing", "Store", .log]
+        ),
         tests(
             "PayPal",
             ["Domain", "Redis", "SandboxKit", "SandboxPages", "Sealing", .asyncHTTPClient, .log, .nio]
@@ -251,7 +259,8 @@ let package = Package(
             "Sandbox",
             of: ["SandboxPages"],
             [
-                "Domain", "PayPal", "SandboxKit", "Sealing", "ThriveCart", "Web", .asyncHTTPClient, .hummingbird, .httpTypes,
+                "Domain", "PayPal", "SandboxKit", "Sealing", "ThriveCart", "Web", .asyncHTTPClient, .hummingbird,
+                .httpTypes,
                 .nio, .nioHTTP1,
             ]
         ),
@@ -276,8 +285,9 @@ let package = Package(
             "ProductAPI",
             of: ["ProductAPIRoutes", "product-api"],
             [
-                "Domain", "Jobs", "Outbound", "PayPal", "Postgres", "Redis", "SandboxKit", "SandboxPages", "Sealing",
-                "Store", "Web", .asyncHTTPClient, .hummingbird, .httpTypes, .log, .nio, .nioHTTP1,
+                "Domain", "Jobs", "NotificationJobs", "Outbound", "PayPal", "Postgres", "Redis", "SandboxKit",
+                "SandboxPages",
+                "Sealing", "Store", "Web", .asyncHTTPClient, .hummingbird, .httpTypes, .log, .nio, .nioHTTP1,
             ]
         ),
         tests("Deployment", of: [], ["Boot", "Web", .hummingbird, .httpTypes]),
@@ -326,11 +336,10 @@ let package = Package(
         ),
         tests(
             "Journey",
-            of: ["ingress", "fulfillment", "gatehouse", "sandbox"],
+            of: ["ingress", "fulfillment", "gatehouse", "notifications", "product-api", "sandbox"],
             [
-                "Domain", "FaultKit", "FulfillmentJobs", "IngressRoutes", "Jobs", "Postgres", "Redis", "Sealing",
-                "Seeds",
-                "Store", "ThriveCart", .asyncHTTPClient,
+                "Domain", "FaultKit", "FulfillmentJobs", "IngressRoutes", "Jobs", "Postgres", "Redis", "SandboxKit",
+                "SandboxPages", "Sealing", "Seeds", "Store", "ThriveCart", .asyncHTTPClient, .nioHTTP1,
             ]
         ),
         .executableTarget(

@@ -2,11 +2,13 @@ import Domain
 import Foundation
 import Jobs
 import Logging
+import NIOHTTP1
 import PayPal
 import Postgres
 import Redis
 import RenewalJobs
 import SandboxKit
+import SandboxPages
 import Sealing
 import Store
 import TestKit
