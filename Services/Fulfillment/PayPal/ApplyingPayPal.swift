@@ -98,6 +98,7 @@ extension Transaction {
         )
         guard !found.merchants.isEmpty else { return found.nobody(delivery, at: now) }
         try keep(fact, found, delivery, at: now)
+        try learn(fact, found, at: now)
         return .told(found.audience(subject: fact.orderID ?? fact.id))
     }
 
@@ -137,6 +138,12 @@ extension Transaction {
         if fact.status != .pending { try clearCapturing(orderID, of: merchant.id, at: now) }
     }
 
+    /// Has renewals know what became of a charge of theirs, by the one road that every answer takes.
+    private func learn(_ fact: PayPalEvent.CaptureFact, _ found: Correlation, at now: Date) throws {
+        guard let merchant = found.only, let customID = fact.customID, let charge = ChargeFact(fact) else { return }
+        try learnOfCharge(customID: customID, invoiceID: fact.invoiceID, of: merchant.id, charge, at: now)
+    }
+
     private func orderChanged(
         _ answer: OrderAnswer,
         _ event: PayPalEvent,
@@ -159,6 +166,7 @@ extension Transaction {
             guard let status = PayPalCapture.Status(rawValue: capture.status) else { continue }
             let fact = PayPalEvent.CaptureFact(capture, status: status, orderID: answer.id)
             try keep(fact, found, delivery, at: now)
+            try learn(fact, found, at: now)
         }
         return .told(found.audience(subject: answer.id))
     }
@@ -184,5 +192,28 @@ extension Transaction {
         )
         guard !found.merchants.isEmpty else { return .nobody(.ignored("no-merchant")) }
         return .told(found.audience(subject: found.order?.id))
+    }
+}
+
+extension ChargeFact {
+    /// Nil for what is no longer about whether the money was taken.
+    fileprivate init?(_ fact: PayPalEvent.CaptureFact) {
+        switch fact.status {
+        case .completed: self = .captured(id: fact.id, order: fact.orderID)
+        case .pending: self = .settling(order: fact.orderID)
+        case .declined, .failed:
+            self = .declined(ChargeDecline(fault: .buyer, issue: "CAPTURE_DECLINED", advice: .init(fact.processor)))
+        case .partiallyRefunded, .refunded, .reversed: return nil
+        }
+    }
+}
+
+extension ChargeDecline.Advice {
+    fileprivate init(_ processor: ProcessorAnswer) {
+        switch Decline.advice(of: processor) {
+        case .retry: self = .anytime
+        case .retryAfter(let pause): self = .after(Double(pause.components.seconds))
+        case .never: self = .never
+        }
     }
 }

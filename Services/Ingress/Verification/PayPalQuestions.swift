@@ -13,7 +13,7 @@ extension CertificateKeeper {
         logger: Logger
     ) -> CertificateKeeper {
         let isPretended = settings.pretendedAt != nil
-        let local = [AddressRange("127.0.0.0/8"), AddressRange("::1/128")]
+        let local = ["127.0.0.0/8", "::1/128"].compactMap(AddressRange.init(parsing:))
         let client = GuardedClient(
             policy: AddressPolicy(allowing: isPretended ? allowed + local : []),
             // A certificate has less than 3 KiB; what is longer is cut, and then is none.
