@@ -98,7 +98,6 @@ extension Transaction {
         )
         guard !found.merchants.isEmpty else { return found.nobody(delivery, at: now) }
         try keep(fact, found, delivery, at: now)
-        try learn(fact, found, at: now)
         return .told(found.audience(subject: fact.orderID ?? fact.id))
     }
 
@@ -111,6 +110,10 @@ extension Transaction {
     ) throws {
         guard let merchant = found.only, let orderID = fact.orderID ?? found.order?.id, let amount = fact.amount else {
             return
+        }
+        if let customID = fact.customID, let known = fact.known(order: orderID) {
+            // A renewal learns what became of it, although the answer to whoever charged it may have been lost.
+            try learnOfCharge(customID: customID, invoiceID: fact.invoiceID, of: merchant.id, known, at: now)
         }
         let order = PayPalOrder(
             id: orderID,
@@ -138,12 +141,6 @@ extension Transaction {
         if fact.status != .pending { try clearCapturing(orderID, of: merchant.id, at: now) }
     }
 
-    /// Has renewals know what became of a charge of theirs, by the one road that every answer takes.
-    private func learn(_ fact: PayPalEvent.CaptureFact, _ found: Correlation, at now: Date) throws {
-        guard let merchant = found.only, let customID = fact.customID, let charge = ChargeFact(fact) else { return }
-        try learnOfCharge(customID: customID, invoiceID: fact.invoiceID, of: merchant.id, charge, at: now)
-    }
-
     private func orderChanged(
         _ answer: OrderAnswer,
         _ event: PayPalEvent,
@@ -166,7 +163,6 @@ extension Transaction {
             guard let status = PayPalCapture.Status(rawValue: capture.status) else { continue }
             let fact = PayPalEvent.CaptureFact(capture, status: status, orderID: answer.id)
             try keep(fact, found, delivery, at: now)
-            try learn(fact, found, at: now)
         }
         return .told(found.audience(subject: answer.id))
     }
@@ -195,15 +191,14 @@ extension Transaction {
     }
 }
 
-extension ChargeFact {
-    /// Nil for what is no longer about whether the money was taken.
-    fileprivate init?(_ fact: PayPalEvent.CaptureFact) {
-        switch fact.status {
-        case .completed: self = .captured(id: fact.id, order: fact.orderID)
-        case .pending: self = .settling(order: fact.orderID)
+extension PayPalEvent.CaptureFact {
+    /// What is so for good, or under way; nil for what comes after a payment.
+    fileprivate func known(order: String) -> ChargeFact? {
+        switch status {
+        case .completed, .partiallyRefunded, .refunded, .reversed: .captured(id: id, order: order)
+        case .pending: .settling(order: order)
         case .declined, .failed:
-            self = .declined(ChargeDecline(fault: .buyer, issue: "CAPTURE_DECLINED", advice: .init(fact.processor)))
-        case .partiallyRefunded, .refunded, .reversed: return nil
+            .declined(ChargeDecline(fault: .buyer, issue: "CAPTURE_\(status.rawValue)", advice: .init(processor)))
         }
     }
 }
