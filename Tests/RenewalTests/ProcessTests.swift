@@ -1,6 +1,7 @@
 import Domain
 import Foundation
 import Jobs
+import Postgres
 import Redis
 import RenewalJobs
 import SandboxKit
