@@ -117,7 +117,7 @@ import Testing
     }
 
     @Test func `a vault token that nobody waits for is kept, and no error`() async throws {
-        try await Bookkeeper.run { books in
+        try await Bookkeeper.run { (books) async throws in
             let body =
                 #"{"id":"WH-1","event_type":"VAULT.PAYMENT-TOKEN.CREATED","resource":{"id":"x1","customer":{"id":"nobody"}}}"#
             #expect(try await books.hear(body) == .done)
