@@ -102,7 +102,11 @@ let package = Package(
                 "Domain", "Jobs", "PayPal", "Postgres", "Redis", "Sealing", "Store", "ThriveCart", .log, .metrics,
             ]
         ),
-        main("fulfillment", in: "Fulfillment", ["Boot", "FulfillmentJobs", "Jobs", "PayPal", "Postgres", "Store", "Web"]),
+        main(
+            "fulfillment",
+            in: "Fulfillment",
+            ["Boot", "FulfillmentJobs", "Jobs", "PayPal", "Postgres", "Store", "Web"]
+        ),
 
         service(
             "Reconciliation",
@@ -158,14 +162,14 @@ let package = Package(
             "RenewalJobs",
             ["Domain", "Jobs", "PayPal", "Postgres", "Redis", "Sealing", "Store", .log, .metrics]
         ),
-        main("renewals", in: "Renewals", ["Boot", "Jobs", "Postgres", "RenewalJobs", "Store", "Web"]),
+        main("renewals", in: "Renewals", ["Boot", "Domain", "Jobs", "Postgres", "RenewalJobs", "Store", "Web"]),
 
         service(
             "Control",
             "ControlCommands",
             [
                 "Domain", "FulfillmentJobs", "Jobs", "NotificationJobs", "Outbound", "PayPal", "Postgres",
-                "ReconciliationJobs", "Redis", "Sealing", "Store", "ThriveCart", .arguments,
+                "ReconciliationJobs", "Redis", "RenewalJobs", "Sealing", "Store", "ThriveCart", .arguments,
                 .asyncHTTPClient, .log, .nio, .nioHTTP1,
             ]
         ),
@@ -218,7 +222,11 @@ let package = Package(
         tests("Outbound", [.asyncHTTPClient, .nio, .nioHTTP1, .nioPosix]),
         tests("Store", ["Domain", "Postgres"]),
         tests("ThriveCart", ["Domain"]),
-        tests("Fulfillment", of: ["FulfillmentJobs"], ["Domain", "Jobs", "PayPal", "Postgres", "Sealing", "Store", .log]),
+        tests(
+            "Fulfillment",
+            of: ["FulfillmentJobs"],
+            ["Domain", "Jobs", "PayPal", "Postgres", "Sealing", "Store", .log]
+        ),
         tests(
             "PayPal",
             ["Domain", "Redis", "SandboxKit", "SandboxPages", "Sealing", .asyncHTTPClient, .log, .nio]
@@ -251,8 +259,17 @@ let package = Package(
             "Sandbox",
             of: ["SandboxPages"],
             [
-                "Domain", "PayPal", "SandboxKit", "Sealing", "ThriveCart", "Web", .asyncHTTPClient, .hummingbird, .httpTypes,
+                "Domain", "PayPal", "SandboxKit", "Sealing", "ThriveCart", "Web", .asyncHTTPClient, .hummingbird,
+                .httpTypes,
                 .nio, .nioHTTP1,
+            ]
+        ),
+        tests(
+            "Renewal",
+            of: ["RenewalJobs", "renewals"],
+            [
+                "Domain", "Jobs", "PayPal", "Postgres", "Redis", "SandboxKit", "SandboxPages", "Sealing", "Store",
+                .asyncHTTPClient, .log, .nio, .nioHTTP1,
             ]
         ),
         tests(
@@ -268,8 +285,9 @@ let package = Package(
             "ProductAPI",
             of: ["ProductAPIRoutes", "product-api"],
             [
-                "Domain", "Jobs", "Outbound", "PayPal", "Postgres", "Redis", "SandboxKit", "SandboxPages", "Sealing",
-                "Store", "Web", .asyncHTTPClient, .hummingbird, .httpTypes, .log, .nio, .nioHTTP1,
+                "Domain", "Jobs", "NotificationJobs", "Outbound", "PayPal", "Postgres", "Redis", "SandboxKit",
+                "SandboxPages",
+                "Sealing", "Store", "Web", .asyncHTTPClient, .hummingbird, .httpTypes, .log, .nio, .nioHTTP1,
             ]
         ),
         tests("Deployment", of: [], ["Boot", "Web", .hummingbird, .httpTypes]),
@@ -318,11 +336,10 @@ let package = Package(
         ),
         tests(
             "Journey",
-            of: ["ingress", "fulfillment", "gatehouse", "sandbox"],
+            of: ["ingress", "fulfillment", "gatehouse", "notifications", "product-api", "sandbox"],
             [
-                "Domain", "FaultKit", "FulfillmentJobs", "IngressRoutes", "Jobs", "Postgres", "Redis", "Sealing",
-                "Seeds",
-                "Store", "ThriveCart", .asyncHTTPClient,
+                "Domain", "FaultKit", "FulfillmentJobs", "IngressRoutes", "Jobs", "Postgres", "Redis", "SandboxKit",
+                "SandboxPages", "Sealing", "Seeds", "Store", "ThriveCart", .asyncHTTPClient, .nioHTTP1,
             ]
         ),
         .executableTarget(

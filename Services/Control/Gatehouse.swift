@@ -26,6 +26,7 @@ package struct Gatehouse: AsyncParsableCommand {
             CommandGroup(name: "Compare:", subcommands: [Reconcile.self, Discrepancies.self, Backfill.self]),
             CommandGroup(name: "Sell:", subcommands: [Merchants.self, PayPalCommands.self]),
             CommandGroup(name: "Tell:", subcommands: [Endpoints.self, Deliveries.self, Mails.self]),
+            CommandGroup(name: "Charge:", subcommands: [RenewalsCommand.self, Invariants.self]),
             CommandGroup(
                 name: "Run:",
                 subcommands: [

@@ -1,6 +1,7 @@
 import Boot
 import IngressRoutes
 import Jobs
+import Logging
 import PayPal
 import Redis
 

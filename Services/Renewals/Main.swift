@@ -1,4 +1,5 @@
 import Boot
+import Domain
 import Jobs
 import Postgres
 import RenewalJobs
@@ -6,10 +7,13 @@ import Store
 import Web
 
 // Charges due periods, duns declines, ends what stays unpaid.
-await ServiceProcess.run("renewals", needs: [.databaseURL, .redisURL, .appKeys].union(Variable.payPal)) { process in
+await ServiceProcess.run("renewals", needs: Variable.payPal.union([.databaseURL, .redisURL, .appKeys])) { process in
     let settings = process.settings
     let redis = try process.redis()
     let queue = JobQueue(redis: redis, logger: process.logger)
+    var times = RenewalTimes()
+    times.pause = Double(settings.renewals.retrySeconds)
+    times.lease = min(times.lease, times.pause)
     var options = Worker<RenewalDependencies>.Options()
     options.drainLimit = settings.drain
     let worker = Worker(
@@ -21,7 +25,8 @@ await ServiceProcess.run("renewals", needs: [.databaseURL, .redisURL, .appKeys].
             options: RenewalOptions(
                 form: settings.renewals.inTwoSteps ? .twoStep : .oneStep,
                 searchesTransactions: settings.renewals.searchesTransactions,
-                ratePerSecond: settings.renewals.ratePerSecond
+                ratePerSecond: settings.renewals.ratePerSecond,
+                times: times
             )
         ),
         queue: queue,

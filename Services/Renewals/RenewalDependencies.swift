@@ -1,8 +1,9 @@
 package import Domain
 package import Foundation
 package import Jobs
+import Logging
 package import PayPal
-package import Postgres
+import Postgres
 package import Sealing
 package import Store
 
@@ -37,17 +38,21 @@ package struct RenewalOptions: Sendable, Hashable {
     /// Charges begun in a second, by all processes together.
     package var ratePerSecond: Int
     package var times: RenewalTimes
+    /// How far PayPal's clock and ours may be apart, in seconds.
+    package var mostSkew: Double
 
     package init(
         form: RenewalState.Form = .oneStep,
         searchesTransactions: Bool = false,
         ratePerSecond: Int = 50,
-        times: RenewalTimes = RenewalTimes()
+        times: RenewalTimes = RenewalTimes(),
+        mostSkew: Double = 300
     ) {
         self.form = form
         self.searchesTransactions = searchesTransactions
         self.ratePerSecond = ratePerSecond
         self.times = times
+        self.mostSkew = mostSkew
     }
 
     package var reducer: RenewalReducer { RenewalReducer(times: times) }
@@ -59,4 +64,19 @@ package struct RenewalOptions: Sendable, Hashable {
 
 extension QueueName {
     package static let renewals: QueueName = "renewals"
+}
+
+extension RenewalDependencies {
+    /// A database that is away spends no attempt: what is due is charged when it is back.
+    func whileDatabaseAnswers(
+        _ logger: Logger,
+        _ body: () async throws -> JobOutcome
+    ) async throws -> JobOutcome {
+        do {
+            return try await body()
+        } catch let error as PostgresError where error.isTransient {
+            logger.warning("the database is away", metadata: ["error": "\(error)"])
+            return .snoozed(.seconds(Int.random(in: 5...15)))
+        }
+    }
 }

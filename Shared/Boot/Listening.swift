@@ -4,7 +4,7 @@ internal import ServiceLifecycle
 internal import Web
 
 #if canImport(Glibc)
-    internal import Glibc
+internal import Glibc
 #endif
 
 /// A server whose port may be another's: then that is said, instead of what the kernel calls it.

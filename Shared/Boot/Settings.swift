@@ -82,6 +82,8 @@ package struct Settings: Sendable {
         /// Whether the partner's transaction search shows what merchants capture.
         package let searchesTransactions: Bool
         package let ratePerSecond: Int
+        /// Between two tries at something that nobody could say.
+        package let retrySeconds: Int
     }
 
     package struct PayPal: Sendable {
@@ -155,7 +157,8 @@ package struct Settings: Sendable {
         renewals = Renewals(
             inTwoSteps: reader.choice(.renewalForm, else: RenewalForm.oneStep) == .twoStep,
             searchesTransactions: reader.value(.renewalSearch) { Bool($0.lowercased()) } ?? false,
-            ratePerSecond: reader.whole(.renewalRate, 1...10_000)
+            ratePerSecond: reader.whole(.renewalRate, 1...10_000),
+            retrySeconds: reader.whole(.renewalRetrySeconds, 1...7200)
         )
         sandbox = Sandbox(
             webhookURLs: reader.value(.sandboxWebhookURLs, Self.addresses) ?? [],

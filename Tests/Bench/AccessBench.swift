@@ -52,7 +52,10 @@ struct AccessBench {
         )
         await pool.close()
         await server.stop()
-        let yardstick = Figure.Reading(by: "pgbench -M prepared -c 8, average \(average.rounded(to: 2)) ms", value: rate)
+        let yardstick = Figure.Reading(
+            by: "pgbench -M prepared -c 8, average \(average.rounded(to: 2)) ms",
+            value: rate
+        )
         return [
             Figure(
                 name: "is this member allowed, of a million",
@@ -69,7 +72,9 @@ struct AccessBench {
         let plan = Plan.ID.new(at: .now)
         let now = Date.now
         try await pool.transaction(TransactionMode(statementTimeout: .never)) { transaction in
-            try transaction.run("INSERT INTO sites (id, slug, name, created_at) VALUES (\(site), 'demo', 'Demo', \(now))")
+            try transaction.run(
+                "INSERT INTO sites (id, slug, name, created_at) VALUES (\(site), 'demo', 'Demo', \(now))"
+            )
             try transaction.run(
                 "INSERT INTO plans (id, site, slug, name, created_at) VALUES (\(plan), \(site), 'basic', 'Basic', \(now))"
             )

@@ -199,7 +199,10 @@ struct StatementLog {
         let lines = entries.map { statement, values in
             var text = statement
             for index in stride(from: values.count, to: 0, by: -1) {
-                text = text.replacing("$\(index)", with: values[index - 1].map { expression($0, "\(number)") } ?? "NULL")
+                text = text.replacing(
+                    "$\(index)",
+                    with: values[index - 1].map { expression($0, "\(number)") } ?? "NULL"
+                )
             }
             return text.trimmingCharacters(in: .whitespacesAndNewlines) + ";"
         }

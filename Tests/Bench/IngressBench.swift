@@ -48,7 +48,9 @@ struct IngressBench {
                 name: "accept webhooks of 4 KiB, appendfsync always",
                 ours: ours,
                 yardstick: yardstick,
-                goal: ("≥ 0.40 of its yardstick, p99 under 25 ms", ours.value >= 0.4 * yardstick.value && result.p99 < 25)
+                goal: (
+                    "≥ 0.40 of its yardstick, p99 under 25 ms", ours.value >= 0.4 * yardstick.value && result.p99 < 25
+                )
             )
         ]
     }
@@ -111,11 +113,9 @@ struct IngressBench {
             let key = try JobEnvelope(decoding: bytes, of: .fulfillment).uniqueKey,
             let place = bytes.firstRange(of: Array(key.utf8))
         else { throw Unreadable(text: "no job") }
-        // redis-benchmark looks for its mark up to the first zero: the time in front is the queue's to fill in.
-        for index in 1..<6 { bytes[index] = 1 }
         bytes.replaceSubrange((place.upperBound - 12)..<place.upperBound, with: Array("__rand_int__".utf8))
         let envelope = try TestDirectory.make("envelope") + "/body"
-        try Data(bytes).write(to: URL(fileURLWithPath: envelope))
+        try Data(bytes.withoutZeros()).write(to: URL(fileURLWithPath: envelope))
         let like = "thrivecart-" + String(repeating: "0", count: 52) + "__rand_int__"
         let command = """
             redis-benchmark -p \(server.port ?? 0) -c 64 -n \(count) -r 1000000000 --csv -x \

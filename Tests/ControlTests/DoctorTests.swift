@@ -116,7 +116,9 @@ import Testing
 
         // Postgres that forgets, and that lacks a step.
         _ = try await pool.query("ALTER SYSTEM SET synchronous_commit = off")
-        _ = try await pool.query("DELETE FROM schema_migrations WHERE number = (SELECT max(number) FROM schema_migrations)")
+        _ = try await pool.query(
+            "DELETE FROM schema_migrations WHERE number = (SELECT max(number) FROM schema_migrations)"
+        )
         _ = try await pool.query("SELECT pg_reload_conf()")
         let forgets = "ALTER SYSTEM SET synchronous_commit = on; SELECT pg_reload_conf();"
         try await eventually(within: .seconds(30)) {

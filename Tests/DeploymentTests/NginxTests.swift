@@ -1,4 +1,5 @@
 import Foundation
+import HTTPTypes
 import Hummingbird
 import TestKit
 import Testing
@@ -15,6 +16,10 @@ import Web
             }
             .post("api/webhooks/thrivecart") { _, _ in Response.text("shared\n") }
             .post("api/paypal/v1/webhooks") { _, _ in Response.text("paypal\n") }
+            .post("api/paypal/v1/orders") { request, _ in
+                Response.text("orders, \(request.headers[.authorization] ?? "-")\n")
+            }
+            .post("api/paypal/v1/webhooks/test") { _, _ in Response.text("test\n") }
     }
 
     private func withNginx(_ body: @Sendable (Int) async throws -> Void) async throws {
@@ -47,6 +52,15 @@ import Web
             for path in ["/api/webhooks/thrivecart", "/api/webhooks/thrivecart/", "/api/paypal/v1/webhooks"] {
                 #expect(try await ask(port, "POST", path).status == 200, "\(path)")
             }
+        }
+    }
+
+    @Test func `shops come through to the Product API with what they bring`() async throws {
+        try await withNginx { port in
+            let answer = try await ask(port, "POST", "/api/paypal/v1/orders", headers: "Authorization: Bearer x\r\n")
+            #expect(answer.status == 200 && answer.body == "orders, Bearer x\n")
+            let test = try await ask(port, "POST", "/api/paypal/v1/webhooks/test")
+            #expect(test.body == "test\n")
         }
     }
 
@@ -86,6 +100,7 @@ private struct DeployedNginx {
         let text = try Project.text("docker/nginx.conf")
             .replacing("listen 8080;", with: "listen 127.0.0.1:\(port);")
             .replacing("http://ingress:8080", with: "http://127.0.0.1:\(ingress)")
+            .replacing("http://product-api:8081", with: "http://127.0.0.1:\(ingress)")
             .replacing("http {", with: "http { \(temporary)")
         try Data(text.utf8).write(to: URL(filePath: folder + "/nginx.conf"))
         let globals = "daemon off; pid \(folder)/pid; \(getuid() == 0 ? "user root;" : "")"

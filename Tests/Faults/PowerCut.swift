@@ -38,7 +38,9 @@ package struct PowerCut: Sendable {
 
     /// What was never synced is not there.
     private func length(of name: String) -> Int {
-        let text = FileManager.default.contents(atPath: records + "/" + name).map { String(decoding: $0, as: UTF8.self) }
+        let text = FileManager.default.contents(atPath: records + "/" + name).map {
+            String(decoding: $0, as: UTF8.self)
+        }
         return text.flatMap { Int($0.trimmingCharacters(in: .whitespacesAndNewlines)) } ?? 0
     }
 

@@ -8,7 +8,9 @@ package enum Programs {
         let own = URL(fileURLWithPath: Gatehouse.program(""))
         for product in products {
             let names = [product, "lib\(product).so"]
-            if names.contains(where: { FileManager.default.fileExists(atPath: own.appending(path: $0).path) }) { continue }
+            if names.contains(where: { FileManager.default.fileExists(atPath: own.appending(path: $0).path) }) {
+                continue
+            }
             // …/<scratch>/<triple>/<configuration>/
             let configuration = own.lastPathComponent
             let scratch = own.deletingLastPathComponent().deletingLastPathComponent().path

@@ -147,7 +147,7 @@ import Testing
         #"{"id":"WH-7","event_type":"CHECKOUT.PAYMENT-APPROVAL.REVERSED","resource":{"merchant_id":"HF5SN9RKCTNJ2"}}"#,
     ])
     func `an unknown type is kept and forwarded`(body: String) async throws {
-        try await Bookkeeper.run { books in
+        try await Bookkeeper.run { (books) async throws in
             #expect(try await books.hear(body) == .done)
             #expect(try await books.event("WH-7").status == .applied)
             #expect(try await books.forwards().map(\.body) == [body])

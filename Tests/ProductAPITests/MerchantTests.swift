@@ -1,6 +1,8 @@
 import Domain
 import Foundation
 import NIOHTTP1
+import SandboxKit
+import SandboxPages
 import Store
 import TestKit
 import Testing
@@ -58,10 +60,12 @@ import Testing
     @Test func `a token that PayPal would not give is empty, and the rest is there`() async throws {
         try await withAPI { api in
             let merchant = try await api.connect()
-            try await api.fault(#"{"fault": "error", "call": "identity.generate-token", "status": 500}"#)
+            try await api.fault(#"{"fault": "error", "call": "identity.generate_token", "status": 500}"#)
             let answer = try await api.call(.GET, "/merchant/credentials", bearer: merchant.bearer)
             #expect(answer.status == 200)
             #expect(answer.json["webhook_secret"]?.text == merchant.webhookSecret)
+            #expect(answer.json["client_token"]?.text == "")
+            #expect(answer.json["sdk_client_token"]?.text?.isEmpty == false)
         }
     }
 

@@ -3,7 +3,10 @@ import Foundation
 import NIOHTTP1
 import Postgres
 import ProductAPIRoutes
+import SandboxKit
+import SandboxPages
 import Sealing
+import Store
 import TestKit
 import Testing
 
@@ -32,7 +35,8 @@ import Testing
     ])
     func `a field that is missing or bad is named`(body: String, field: String) async throws {
         try await withAPI { api in
-            #expect(try await api.call(.POST, "/onboarding/start", body).complains(of: field))
+            let answer = try await api.call(.POST, "/onboarding/start", body)
+            #expect(answer.complains(of: field))
         }
     }
 
@@ -135,7 +139,11 @@ import Testing
     @Test func `the same secret with another account disconnects the first`() async throws {
         try await withAPI { api in
             let first = try await api.connect()
-            try await api.payPal.ask(.POST, "/_sandbox/merchants", #"{"id": "\#(first.id)", "tracking_id": "gone"}"#)
+            _ = try await api.payPal.ask(
+                .POST,
+                "/_sandbox/merchants",
+                #"{"id": "\#(first.id)", "tracking_id": "gone"}"#
+            )
             try await api.account("SECONDMERCH22", trackingID: first.secret)
             #expect(try await api.complete("SECONDMERCH22", secret: first.secret).status == 200)
             #expect(try await api.call(.GET, "/merchant", bearer: first.bearer).status == 401)

@@ -1,6 +1,8 @@
 import Foundation
 import NIOHTTP1
 import ProductAPIRoutes
+import SandboxKit
+import SandboxPages
 import TestKit
 import Testing
 
@@ -10,9 +12,9 @@ import Testing
         var found: Set<ListedRoute> = []
         var path: String?
         for line in String(decoding: Reference.openAPI, as: UTF8.self).split(separator: "\n") {
-            if let match = line.wholeMatch(of: /  (\/\S*):/) {
+            if let match = line.wholeMatch(of: #/  (/\S*):/#) {
                 path = String(match.1)
-            } else if let match = line.wholeMatch(of: /    (get|post|put|patch|delete):/), let path {
+            } else if let match = line.wholeMatch(of: #/    (get|post|put|patch|delete):/#), let path {
                 found.insert(ListedRoute(method: match.1.uppercased(), path: path))
             } else if line.prefix(1) != " " {
                 path = nil
@@ -71,10 +73,12 @@ import Testing
                 [
                     "--config-file", folder + "/schemathesis.toml", "run", api.address + "/openapi.yaml", "--url",
                     api.address, "--header", "Authorization: Bearer " + merchant.bearer, "--exclude-operation-id",
-                    "disconnectMerchant", "--exclude-operation-id", "testWebhook", "--phases", "examples,coverage,fuzzing",
+                    "disconnectMerchant", "--exclude-operation-id", "testWebhook", "--phases",
+                    "examples,coverage,fuzzing",
                     "--checks",
                     "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,response_headers_conformance",
-                    "--max-examples", "8", "--suppress-health-check", "all", "--generation-database", "none", "--seed", "7",
+                    "--max-examples", "8", "--suppress-health-check", "all", "--generation-database", "none", "--seed",
+                    "7",
                     "--no-color",
                 ]
             )

@@ -2,6 +2,8 @@ import Domain
 import Foundation
 import NIOHTTP1
 import ProductAPIRoutes
+import SandboxKit
+import SandboxPages
 import Store
 import TestKit
 import Testing

@@ -2,7 +2,9 @@ import AsyncHTTPClient
 import Domain
 import Foundation
 import Logging
+import NIOCore
 import NIOHTTP1
+import Outbound
 import PayPal
 import ProductAPIRoutes
 import Redis
@@ -13,7 +15,7 @@ import Store
 import TestKit
 import Testing
 
-typealias JSON = SandboxPages.JSON
+typealias JSON = SandboxJSON
 typealias Answer = RunningPayPal.Answer
 
 /// A shop, the Product API and a PayPal, all of them at real sockets.
@@ -175,7 +177,7 @@ extension RunningPayPal.Answer {
 
 /// Runs the Product API against a PayPal while `body` runs.
 func withAPI<Result: Sendable>(
-    settings: SandboxPages.PayPalSettings = .init(),
+    settings: PayPalHabits = PayPalHabits(),
     limits: ProductAPI.Limits = .quick,
     now: @escaping @Sendable () -> Date = { .now },
     _ body: @Sendable (RunningAPI) async throws -> Result

@@ -1,7 +1,10 @@
 import Domain
 import Foundation
 import NIOHTTP1
+import Postgres
 import ProductAPIRoutes
+import SandboxKit
+import SandboxPages
 import Store
 import TestKit
 import Testing
@@ -82,19 +85,18 @@ extension RunningPayPal.Answer {
             #expect(taken.first?["minor"]?.integer == 999)
             let kept = try #require(try await api.kept(created.id))
             #expect(kept.status == .active && kept.nextPeriod == 1)
-            #expect(kept.nextActionAt == kept.due(1))
+            let (next, due) = (try #require(kept.nextActionAt), try #require(kept.due(1)))
+            #expect(abs(next.timeIntervalSince(due)) < 0.001)
         }
     }
 
-    @Test(arguments: ["card", "venmo", "apple_pay"])
-    func `rows card, venmo and apple_pay, non-trial: capture-first`(source: String) async throws {
+    @Test(arguments: ["card", "apple_pay"])
+    func `rows card and apple_pay, non-trial: capture-first`(source: String) async throws {
         try await withAPI { api in
             let merchant = try await api.connect()
             let created = try await api.subscribe(merchant, RunningAPI.subscription(source))
             #expect(created.status == 201, "\(created.text)")
-            let approval =
-                source == "venmo"
-                ? #"{"email": "buyer@example.com"}"# : #"{"card": {"number": "4111111111111111", "expiry": "2031-01"}}"#
+            let approval = #"{"card": {"number": "4111111111111111", "expiry": "2031-01"}}"#
             try await api.approve(order: created.id, approval)
             let direct = try await api.call(.POST, "/orders/\(created.id)/capture", bearer: merchant.bearer)
             #expect(direct.isEnvelope(422))
@@ -105,6 +107,18 @@ extension RunningPayPal.Answer {
             #expect(again.captureID == active.captureID)
             #expect(try await api.ledger().count == 1)
             #expect(try await api.kept(created.id)?.status == .active)
+        }
+    }
+
+    @Test func `row venmo, non-trial: capture-first, and 502 in the sandbox, which never keeps it`() async throws {
+        try await withAPI { api in
+            let merchant = try await api.connect()
+            let created = try await api.subscribe(merchant, RunningAPI.subscription("venmo"))
+            #expect(created.status == 201, "\(created.text)")
+            try await api.approve(order: created.id)
+            #expect(try await api.activate(merchant, created.id).isEnvelope(502))
+            #expect(try await api.ledger().count == 1)
+            #expect(try await api.kept(created.id)?.isVaultPending == true)
         }
     }
 
@@ -235,7 +249,7 @@ extension RunningPayPal.Answer {
             let created = try await api.subscribe(merchant, RunningAPI.subscription("paypal", trialDays: 3))
             try await api.approve(setupToken: created.id)
             _ = try await api.activate(merchant, created.id)
-            try await api.fault(#"{"fault": "error", "call": "payment-tokens.delete", "count": 1}"#)
+            try await api.fault(#"{"fault": "error", "call": "payment_tokens.delete", "count": 1}"#)
             let answer = try await api.call(.POST, "/subscriptions/\(created.id)/cancel", bearer: merchant.bearer)
             #expect(answer.status == 200 && answer.json["vault_deleted"] == false)
             #expect(try await api.kept(created.id)?.hasVaultToken == true)
@@ -272,7 +286,7 @@ extension RunningPayPal.Answer {
         }
     }
 
-    @Test(arguments: ["payment-tokens.create", "orders.create"])
+    @Test(arguments: ["payment_tokens.create", "orders.create"])
     func `an answer that is lost at any step charges once in the end`(call: String) async throws {
         try await withAPI { api in
             let merchant = try await api.connect()

@@ -9,7 +9,9 @@ extension Simulation {
             return agenda.add(.job(subject, event), at: now + 5 + chance.share() * 10)
         }
         // A doubled job leaves the next one alone, as the queue's unique keys do.
-        if case .wake = event, let queued = subjects[subject].queuedAt, queued <= now { subjects[subject].queuedAt = nil }
+        if case .wake = event, let queued = subjects[subject].queuedAt, queued <= now {
+            subjects[subject].queuedAt = nil
+        }
         let commands = commit(event, of: subject)
         for command in commands {
             switch command {

@@ -69,7 +69,7 @@ private struct Player {
         let path = "/v2/customer/partner-referrals"
         try await call(.POST, path, #"{"operations":[]}"#)
         let body =
-            #"{"tracking_id":"shop-secret-1","operations":[{"operation":"API_INTEGRATION"}],"products":["PPCP"],"partner_config_override":{"return_url":"https://shop.example.com/back"}}"#
+            #"{"tracking_id":"shop-secret-1","operations":[{"operation":"API_INTEGRATION"}],"products":["PPCP"],"legal_consents":[{"type":"SHARE_DATA_CONSENT","granted":true}],"partner_config_override":{"return_url":"https://shop.example.com/back"}}"#
         let made = try await call(.POST, path, body)
         let token = made.link("self")?.split(separator: "/").last.map(String.init) ?? ""
         try await call(.GET, "\(path)/\(token)")

@@ -74,6 +74,10 @@ import Testing
             for error in Draft4Validator(schema, resolver=RefResolver("", spec)).iter_errors(value):
                 if is_wording(error): continue
                 if error.validator == "enum" and "capabilities" in error.absolute_path: continue
+                # What PayPal really answers and its documents do not say.
+                if error.validator == "pattern" and str(error.instance).endswith("+0000"): continue
+                if error.validator == "required" and "'debug_id'" in error.message and value.get("name", "").split("_")[0] in ("WEBHOOK", "VALIDATION", "INVALID"): continue
+                if not error.absolute_path and isinstance(value, dict) and value.get("name") == "RATE_LIMIT_REACHED": continue
                 yield "/".join(map(str, error.absolute_path)) + ": " + error.message[:300]
 
         resources = {"capture": "capture", "refund": "refund", "checkout-order": "order", "dispute": "dispute", "payment_token": "payment_token_response"}

@@ -193,7 +193,7 @@ func withListener(_ body: @Sendable (RunningPayPal, PayPalListener, _ webhook: S
     }
 
     @Test func `an address is taken once, and ten at most`() async throws {
-        try await withPayPal { paypal in
+        try await withPayPal { (paypal) async throws in
             func add(_ url: String) async throws -> RunningPayPal.Answer {
                 let body = #"{"url":"\#(url)","event_types":[{"name":"*"}]}"#
                 return try await paypal.call(.POST, "/v1/notifications/webhooks", body)

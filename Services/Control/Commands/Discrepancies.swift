@@ -115,7 +115,10 @@ extension Transaction {
     /// The one with this id; where there is none, what to do.
     func discrepancy(_ id: Discrepancy.ID, of site: Site) throws -> Discrepancy {
         if let found = try discrepancy(id, of: site.id) { return found }
-        throw CommandProblem.failure("the site \(site.slug) has no discrepancy \(id)", fix: "gatehouse discrepancies list")
+        throw CommandProblem.failure(
+            "the site \(site.slug) has no discrepancy \(id)",
+            fix: "gatehouse discrepancies list"
+        )
     }
 }
 

@@ -30,7 +30,17 @@ struct ListPolicies: OperatorCommand {
         var policies: [PolicyEntry]
 
         func show(on page: inout Page) {
-            var table = Table("kind", .number("attempts"), "backoff", "lease", "timeout", "expiry", "group", "rate", "set by")
+            var table = Table(
+                "kind",
+                .number("attempts"),
+                "backoff",
+                "lease",
+                "timeout",
+                "expiry",
+                "group",
+                "rate",
+                "set by"
+            )
             for policy in policies {
                 table.row(
                     Table.Cell(policy.kind),
@@ -146,7 +156,10 @@ struct SetPolicy: OperatorCommand {
 
     @Option(
         name: .long,
-        help: ArgumentHelp("Starts at most so many in a time, such as 10/1s or 100/1m; off is no limit.", valueName: "rate"),
+        help: ArgumentHelp(
+            "Starts at most so many in a time, such as 10/1s or 100/1m; off is no limit.",
+            valueName: "rate"
+        ),
         transform: Reading.rate
     )
     var rate: RateChange?

@@ -70,7 +70,9 @@ struct CheckQueue<Way: Checking>: OperatorCommand {
 
     // Because the compiler (Swift 6.3.1) crashes on this pattern in a `catch` of a generic type.
     private func explained(_ error: any Error) -> any Error {
-        guard let problem = error as? JobsError, case .redis(let cause) = problem, cause.code == "LARGE" else { return error }
+        guard let problem = error as? JobsError, case .redis(let cause) = problem, cause.code == "LARGE" else {
+            return error
+        }
         return CommandProblem.failure(
             "\(queue) has more than \(limit) jobs, and looking would hold Redis too long",
             fix: "gatehouse queue \(Way.name) \(queue) --limit MORE, at a quiet hour"

@@ -100,7 +100,8 @@ struct PostgresExamination {
             )
         }
         return findings.isEmpty
-            ? [.ok(.postgres, "keeps what it commits: fsync, full_page_writes and synchronous_commit are on")] : findings
+            ? [.ok(.postgres, "keeps what it commits: fsync, full_page_writes and synchronous_commit are on")]
+            : findings
     }
 
     private func room(_ look: Look) -> [Finding] {

@@ -34,7 +34,11 @@ struct WorkExamination {
             )
         case 0?:
             findings.append(
-                .warning(.work, "\(name): no worker is connected", fix: "start the process that runs \(name), see Procfile")
+                .warning(
+                    .work,
+                    "\(name): no worker is connected",
+                    fix: "start the process that runs \(name), see Procfile"
+                )
             )
         case nil: findings.append(.unknown(.work, "\(name): Redis does not show who is connected (CLIENT LIST)"))
         default: break

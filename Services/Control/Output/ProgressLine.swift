@@ -25,6 +25,9 @@ struct ProgressLine: Sendable {
         let filled = Int((share * 20).rounded(.down))
         let bar = String(repeating: "#", count: filled) + String(repeating: "-", count: 20 - filled)
         let percent = PlainText.padded("\(Int((share * 100).rounded(.down)))", to: 3, flushRight: true)
-        return PlainText.cut("\(what)  [\(bar)] \(percent) %  \(done)/\(total)" + (note.isEmpty ? "" : "  \(note)"), to: max(1, width - 1))
+        return PlainText.cut(
+            "\(what)  [\(bar)] \(percent) %  \(done)/\(total)" + (note.isEmpty ? "" : "  \(note)"),
+            to: max(1, width - 1)
+        )
     }
 }

@@ -58,7 +58,10 @@ extension CommandProblem {
         case .noKey:
             self = .failure("\(problem)", fix: "gatehouse site update SITE --thrivecart-api-key-file FILE")
         case .otherAccount:
-            self = .failure("\(problem)", fix: "gatehouse site update SITE --thrivecart-api-key-file FILE, with its own")
+            self = .failure(
+                "\(problem)",
+                fix: "gatehouse site update SITE --thrivecart-api-key-file FILE, with its own"
+            )
         case .underway, .takenOver: self = .unavailable("\(problem)", fix: "wait until it is done, then try again")
         }
     }
@@ -66,7 +69,10 @@ extension CommandProblem {
     private init(_ error: ThriveCartAPIError) {
         switch error {
         case .unauthorized:
-            self = .failure("\(error)", fix: "gatehouse site update SITE --thrivecart-api-key-file FILE, with a new key")
+            self = .failure(
+                "\(error)",
+                fix: "gatehouse site update SITE --thrivecart-api-key-file FILE, with a new key"
+            )
         default:
             self =
                 error.isTransient

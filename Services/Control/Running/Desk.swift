@@ -4,6 +4,7 @@ package import Postgres
 package import Redis
 package import Sealing
 import Store
+import Synchronization
 package import ThriveCart
 
 /// What a command can't do without; all that is missing is told at once, before anything is done.
@@ -82,5 +83,14 @@ package struct Desk: Sendable {
     /// Makes a desk from the settings; `Main.swift` knows how. Throws `CommandProblem.settings` for what is missing.
     package typealias Opening = @Sendable (Set<Need>) throws -> Desk
 
-    @TaskLocal static var open: Opening = { _ in throw CommandProblem.settings("nobody said where the servers are") }
+    /// Set once, before any command runs.
+    ///
+    /// Because the optimiser (Swift 6.3.1) breaks a task-local value here: in release builds every command crashed.
+    private static let opening = Mutex<Opening> { _ in
+        throw CommandProblem.settings("nobody said where the servers are")
+    }
+
+    static func opens(by opening: @escaping Opening) { Self.opening.withLock { $0 = opening } }
+
+    static func open(_ needs: Set<Need>) throws -> Desk { try opening.withLock { $0 }(needs) }
 }

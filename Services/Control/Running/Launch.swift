@@ -7,12 +7,11 @@ extension Gatehouse {
         signal(SIGPIPE, SIG_IGN)  // `gatehouse … | head` ends in `Terminal.write`, quietly
         do {
             var command = try await asyncParseAsRoot()
-            try await Desk.$open.withValue(open) {
-                if var asking = command as? any AsyncParsableCommand {
-                    try await asking.run()
-                } else {
-                    try command.run()
-                }
+            Desk.opens(by: open)
+            if var asking = command as? any AsyncParsableCommand {
+                try await asking.run()
+            } else {
+                try command.run()
             }
             Glibc.exit(ExitStatus.ok.rawValue)
         } catch {

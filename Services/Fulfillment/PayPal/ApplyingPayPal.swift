@@ -111,6 +111,10 @@ extension Transaction {
         guard let merchant = found.only, let orderID = fact.orderID ?? found.order?.id, let amount = fact.amount else {
             return
         }
+        if let customID = fact.customID, let known = fact.known(order: orderID) {
+            // A renewal learns what became of it, although the answer to whoever charged it may have been lost.
+            try learnOfCharge(customID: customID, invoiceID: fact.invoiceID, of: merchant.id, known, at: now)
+        }
         let order = PayPalOrder(
             id: orderID,
             merchant: merchant.id,
@@ -184,5 +188,27 @@ extension Transaction {
         )
         guard !found.merchants.isEmpty else { return .nobody(.ignored("no-merchant")) }
         return .told(found.audience(subject: found.order?.id))
+    }
+}
+
+extension PayPalEvent.CaptureFact {
+    /// What is so for good, or under way; nil for what comes after a payment.
+    fileprivate func known(order: String) -> ChargeFact? {
+        switch status {
+        case .completed, .partiallyRefunded, .refunded, .reversed: .captured(id: id, order: order)
+        case .pending: .settling(order: order)
+        case .declined, .failed:
+            .declined(ChargeDecline(fault: .buyer, issue: "CAPTURE_\(status.rawValue)", advice: .init(processor)))
+        }
+    }
+}
+
+extension ChargeDecline.Advice {
+    fileprivate init(_ processor: ProcessorAnswer) {
+        switch Decline.advice(of: processor) {
+        case .retry: self = .anytime
+        case .retryAfter(let pause): self = .after(Double(pause.components.seconds))
+        case .never: self = .never
+        }
     }
 }

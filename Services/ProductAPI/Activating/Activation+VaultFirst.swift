@@ -101,7 +101,7 @@ extension Activation {
 
     // MARK: The first charge
 
-    /// Charges period 0, under the ids that a renewal of it would have: PayPal would show a second charge the first one.
+    /// Charges period 0, with the invoice id that a renewal of it would have: where PayPal guards them, it is paid once.
     ///
     /// Asked again within five and a half hours it is the same request; later nothing is sent any more, for PayPal forgets
     /// the id after six.
@@ -164,12 +164,12 @@ extension Activation {
             amount: subscription.amount,
             merchant: merchant.payPalID,
             description: subscription.description,
-            customID: "\(subscription.id):0:0:0",
+            customID: "\(subscription.id):first",
             invoiceID: "\(environment)-\(subscription.id)-0"
         )
         return VaultCharge(
             merchant: merchant.payPalID,
-            requestID: "rn:\(environment):\(subscription.id):0:0:0",
+            requestID: "fc:\(environment):\(subscription.id)",
             body: VaultCharge.body(terms)
         )
     }

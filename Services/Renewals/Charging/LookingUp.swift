@@ -43,7 +43,9 @@ extension RenewalDependencies {
                 trace = reply.trace
                 guard let found = reply.value else { return (.unavailable, trace) }
                 for transaction in found.transactions {
-                    if let fact = Self.fact(transaction["transaction_info"], invoice, custom) { return (.fact(fact), trace) }
+                    if let fact = Self.fact(transaction["transaction_info"], invoice, custom) {
+                        return (.fact(fact), trace)
+                    }
                 }
                 if let text = found.lastRefreshed, let date = try? Date(text, strategy: .iso8601) {
                     // Because without PayPal's word the usual delay of three hours is taken.

@@ -26,11 +26,9 @@ extension RenewalDependencies {
         guard let theirs = trace.date else { return }
         let skew = theirs.timeIntervalSince(now)
         Gauge(label: "renewals_clock_skew_seconds").record(skew)
-        guard abs(skew) > Self.mostSkew else { return }
+        guard abs(skew) > options.mostSkew else { return }
         try await pause(by: .clock, "PayPal's clock and ours differ by \(Int(skew)) s", at: now, logger)
     }
-
-    private static let mostSkew: TimeInterval = 300
 
     // MARK: The breaker
 

@@ -55,6 +55,10 @@ package struct ChargeRenewal: Job {
     // What is done.
 
     package func run(_ deps: RenewalDependencies, _ context: JobContext) async throws -> JobOutcome {
+        try await deps.whileDatabaseAnswers(context.logger) { try await charge(deps, context) }
+    }
+
+    private func charge(_ deps: RenewalDependencies, _ context: JobContext) async throws -> JobOutcome {
         if case .wait(let time) = try await deps.queue.take(deps.options.limit) { return .snoozed(time) }
         let event: RenewalEvent = isWanted ? .chargeNow(period: period) : .wake
         let begun = try await deps.begin(event, of: subscription, at: context.now())

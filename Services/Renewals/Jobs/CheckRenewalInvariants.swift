@@ -15,11 +15,19 @@ package struct CheckRenewalInvariants: Job {
 
     package static let kind: JobKind = "renewals.check-invariants"
     package static let queue = QueueName.renewals
-    package static let policy = JobPolicy(attempts: 3, backoff: .exponential(from: .seconds(10)), timeout: .seconds(600))
+    package static let policy = JobPolicy(
+        attempts: 3,
+        backoff: .exponential(from: .seconds(10)),
+        timeout: .seconds(600)
+    )
 
     // What is done.
 
     package func run(_ deps: RenewalDependencies, _ context: JobContext) async throws -> JobOutcome {
+        try await deps.whileDatabaseAnswers(context.logger) { try await check(deps, context) }
+    }
+
+    private func check(_ deps: RenewalDependencies, _ context: JobContext) async throws -> JobOutcome {
         let now = context.now()
         for invariant in RenewalInvariant.all {
             let found = try await deps.store.read { try $0.violations(of: invariant, at: now) }

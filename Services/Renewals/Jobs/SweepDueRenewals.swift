@@ -26,6 +26,10 @@ package struct SweepDueRenewals: Job {
     // What is done.
 
     package func run(_ deps: RenewalDependencies, _ context: JobContext) async throws -> JobOutcome {
+        try await deps.whileDatabaseAnswers(context.logger) { try await sweep(deps, context) }
+    }
+
+    private func sweep(_ deps: RenewalDependencies, _ context: JobContext) async throws -> JobOutcome {
         let now = context.now()
         let count = try await deps.enqueueDue(by: now + Self.ahead, now: now, page: Self.page)
         let figures = try await deps.store.read { try $0.renewalFigures(at: now) }

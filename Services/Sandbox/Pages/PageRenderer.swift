@@ -24,6 +24,8 @@ struct PageRenderer: Sendable {
         "deliveries": PackageResources.deliveries_mustache,
         "delivery": PackageResources.delivery_mustache,
         "workshop": PackageResources.workshop_mustache,
+        "demo": PackageResources.demo_mustache,
+        "checkout": PackageResources.checkout_mustache,
         "receiver": PackageResources.receiver_mustache,
         "receipt": PackageResources.receipt_mustache,
         "received": PackageResources.received_mustache,
@@ -38,6 +40,7 @@ struct PageRenderer: Sendable {
         case orders = "/orders"
         case deliveries = "/deliveries"
         case receiver = "/receiver"
+        case demo = "/demo"
         case workshop = "/workshop"
 
         var name: String {
@@ -46,6 +49,7 @@ struct PageRenderer: Sendable {
             case .orders: "Orders"
             case .deliveries: "Deliveries"
             case .receiver: "Receiver"
+            case .demo: "Product API"
             case .workshop: "Workshop"
             }
         }

@@ -178,7 +178,6 @@ extension Books {
                         "seller_transaction_id": .string(capture.id),
                         "seller": .of(["merchant_id": .string(unit.merchant)]),
                         "buyer": .of(["name": .string("\(payer.givenName) \(payer.surname)")]),
-                        "items": [],
                     ])
                 ]),
                 "reason": "MERCHANDISE_OR_SERVICE_NOT_RECEIVED",

@@ -38,7 +38,7 @@ package struct PayPalAmount: Sendable, Hashable {
         }
         let fraction = parts.count == 2 ? String(parts[1]) : ""
         guard fraction.utf8.count <= decimals || fraction.allSatisfy({ $0 == "0" }) && decimals > 0 else {
-            throw .refused(decimals == 0 ? "DECIMALS_NOT_SUPPORTED" : "DECIMAL_PRECISION", field: field, value: value)
+            throw .refused("DECIMAL_PRECISION", field: field + "/value", value: value)
         }
         let padded = (fraction + "00").prefix(decimals)
         minor = whole * (decimals == 0 ? 1 : 100) + (Int64(padded) ?? 0)

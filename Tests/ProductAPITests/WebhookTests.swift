@@ -1,0 +1,88 @@
+import Domain
+import Foundation
+import Jobs
+import NIOHTTP1
+import NotificationJobs
+import Outbound
+import ProductAPIRoutes
+import SandboxKit
+import SandboxPages
+import Sealing
+import Store
+import TestKit
+import Testing
+
+@Suite(.database(.gatehouse)) struct `A shop trying its webhook` {
+    @Test func `POST webhooks test delivers a signed WEBHOOK_TEST and tells what the handler answered`() async throws {
+        try await withAPI { api in
+            let receiver = try await TestKit.Receiver.start { request, _ in
+                request.path == "/hook" ? .init(status: 204) : .init(status: 500)
+            }
+            let merchant = try await api.connect(webhooksURL: receiver.url("/hook"))
+            try await api.delivering {
+                let answer = try await api.call(.POST, "/webhooks/test", bearer: merchant.bearer)
+                #expect(answer.status == 200, "\(answer.text)")
+                #expect(answer.json["success"] == true)
+                #expect(answer.json["response_code"]?.integer == 204)
+                let id = try #require(answer.json["test_id"]?.text)
+                #expect(id.wholeMatch(of: /TEST-[0-9A-F]{16}/) != nil)
+
+                let request = try #require(receiver.requests(at: "/hook").first)
+                let body = try #require(JSON.read(String(decoding: request.body, as: UTF8.self)))
+                #expect(body["id"]?.text == id)
+                #expect(body["event_type"]?.text == "WEBHOOK.TEST")
+                #expect(body.at("resource", "id")?.text == id)
+                let code = Digest.hmacSHA256(request.body, key: Array(merchant.webhookSecret.utf8))
+                #expect(request.headers["x-thrive-webhook-signature"] == Digest.hex(code))
+                #expect(request.headers["x-thrive-webhook-algorithm"] == "HMAC-SHA256")
+                #expect(request.headers["x-thrive-forwarded-merchant"] == merchant.id)
+
+                let moved = #"{"webhooks_url": "\#(receiver.url("/broken"))"}"#
+                #expect(try await api.call(.PATCH, "/merchant", moved, bearer: merchant.bearer).status == 200)
+                let broken = try await api.call(.POST, "/webhooks/test", bearer: merchant.bearer)
+                #expect(broken.json["success"] == false)
+                #expect(broken.json["response_code"]?.integer == 500)
+            }
+            try await receiver.stop()
+        }
+    }
+
+    @Test func `without an address there is nothing to try`() async throws {
+        try await withAPI { api in
+            let merchant = try await api.connect()
+            let answer = try await api.call(.POST, "/webhooks/test", bearer: merchant.bearer)
+            #expect(answer.isEnvelope(422))
+        }
+    }
+}
+
+extension RunningAPI {
+    /// Relays and delivers messages while `body` runs.
+    func delivering(_ body: @Sendable () async throws -> Void) async throws {
+        let redis = try await TestRedis()
+        let jobs = JobQueue(redis: redis.client, prefix: redis.prefix, logger: log.logger)
+        let worker = Worker(
+            NotificationDependencies(
+                store: store,
+                jobs: jobs,
+                sealer: api.sealer,
+                client: GuardedClient(
+                    policy: AddressPolicy(allowing: [AddressRange(parsing: "127.0.0.0/8")!], own: [])
+                ),
+                rules: .development,
+                logger: log.logger
+            ),
+            queue: jobs,
+            runs: [DeliverMessage.self],
+            concurrency: 4,
+            logger: log.logger
+        )
+        let relay = OutboxRelay(store: store, jobs: jobs, logger: log.logger)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await worker.run() }
+            group.addTask { try await relay.run() }
+            try await body()
+            group.cancelAll()
+        }
+    }
+}
