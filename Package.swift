@@ -276,7 +276,8 @@ let package = Package(
             "Reconciliation",
             of: ["ReconciliationJobs", "SandboxPages", "reconciliation", "ingress", "fulfillment", "gatehouse"],
             [
-                "Domain", "FaultKit", "FulfillmentJobs", "Jobs", "Postgres", "Redis", "Sealing", "Store", "ThriveCart",
+                "Domain", "FaultKit", "FulfillmentJobs", "Jobs", "Postgres", "Redis", "Sealing", "Seeds", "Store",
+                "ThriveCart",
                 "Web",
                 .asyncHTTPClient, .hummingbird, .log,
             ]
