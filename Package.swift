@@ -340,7 +340,7 @@ let package = Package(
             of: ["ingress", "fulfillment", "gatehouse", "notifications", "product-api", "sandbox"],
             [
                 "Domain", "FaultKit", "FulfillmentJobs", "IngressRoutes", "Jobs", "Postgres", "Redis", "SandboxKit",
-                "SandboxPages", "Sealing", "Seeds", "Store", "ThriveCart", .asyncHTTPClient, .nioHTTP1,
+                "SandboxPages", "Sealing", "Seeds", "Store", "ThriveCart", .asyncHTTPClient, .nio, .nioHTTP1,
             ]
         ),
         .executableTarget(
