@@ -276,7 +276,8 @@ let package = Package(
             "Reconciliation",
             of: ["ReconciliationJobs", "SandboxPages", "reconciliation", "ingress", "fulfillment", "gatehouse"],
             [
-                "Domain", "FaultKit", "FulfillmentJobs", "Jobs", "Postgres", "Redis", "Sealing", "Store", "ThriveCart",
+                "Domain", "FaultKit", "FulfillmentJobs", "Jobs", "Postgres", "Redis", "Sealing", "Seeds", "Store",
+                "ThriveCart",
                 "Web",
                 .asyncHTTPClient, .hummingbird, .log,
             ]
@@ -339,7 +340,7 @@ let package = Package(
             of: ["ingress", "fulfillment", "gatehouse", "notifications", "product-api", "sandbox"],
             [
                 "Domain", "FaultKit", "FulfillmentJobs", "IngressRoutes", "Jobs", "Postgres", "Redis", "SandboxKit",
-                "SandboxPages", "Sealing", "Seeds", "Store", "ThriveCart", .asyncHTTPClient, .nioHTTP1,
+                "SandboxPages", "Sealing", "Seeds", "Store", "ThriveCart", .asyncHTTPClient, .nio, .nioHTTP1,
             ]
         ),
         .executableTarget(

@@ -30,8 +30,8 @@ struct Wrk {
         )
         guard !output.contains("Non-2xx"), !output.contains("Socket errors"),
             let rate = Self.word(after: "Requests/sec:", in: output).flatMap({ Double($0) }),
-            let p50 = Self.word(after: "50%", in: output).flatMap(Self.milliseconds),
-            let p99 = Self.word(after: "99%", in: output).flatMap(Self.milliseconds)
+            let p50 = Self.word(after: "     50%", in: output).flatMap(Self.milliseconds),
+            let p99 = Self.word(after: "     99%", in: output).flatMap(Self.milliseconds)
         else { throw Unreadable(text: output) }
         return Result(perSecond: rate, p50: p50, p99: p99)
     }

@@ -72,7 +72,10 @@ import Testing
 
     @Test func `webhooks are listed and deleted`() async throws {
         try await run { payPal, person in
-            payPal.answers("GET " + webhooks, .json(#"{"webhooks":[{"id":"0LS33","url":"\#(url)","event_types":[{"name":"X"}]}]}"#))
+            payPal.answers(
+                "GET " + webhooks,
+                .json(#"{"webhooks":[{"id":"0LS33","url":"\#(url)","event_types":[{"name":"X"}]}]}"#)
+            )
             #expect(try await person.expectOK("paypal", "webhooks", "list").output.contains(url))
             payPal.answers("DELETE " + webhooks + "/0LS33", .json(204, ""), .refusal(404, "INVALID_RESOURCE_ID"))
             try await person.expectOK("paypal", "webhooks", "delete", "0LS33")
@@ -84,7 +87,7 @@ import Testing
         let reporting = "GET /v1/reporting/transactions"
         let entry =
             #"{"transaction_info":{"transaction_id":"3C67","transaction_event_code":"T0006","transaction_status":"S","transaction_amount":{"currency_code":"USD","value":"100.00"},"invoice_id":"=cmd","transaction_initiation_date":"2026-01-05T10:11:12+0000"}}"#
-        func page(_ entries: String, _ page: Int = 1, of pages: Int = 1) -> ScriptedPayPal.Answer {
+        @Sendable func page(_ entries: String, _ page: Int = 1, of pages: Int = 1) -> ScriptedPayPal.Answer {
             .json(#"{"transaction_details":[\#(entries)],"page":\#(page),"total_items":1,"total_pages":\#(pages)}"#)
         }
         try await run { payPal, person in
@@ -98,7 +101,13 @@ import Testing
                 page(entry)
             )
             let found = try await person.expectOK(
-                "paypal", "transactions", "--start", "2026-01-01", "--end", "2026-03-10", "--csv"
+                "paypal",
+                "transactions",
+                "--start",
+                "2026-01-01",
+                "--end",
+                "2026-03-10",
+                "--csv"
             )
             let lines = found.output.split(separator: "\n")
             #expect(lines.count == 4)
@@ -112,7 +121,13 @@ import Testing
             #expect(asked[5].contains("end_date=2026-03-10T23%3A59%3A59Z"))
             payPal.answers(reporting, page(entry))
             let document = try await person.expectOK(
-                "paypal", "transactions", "--start", "2026-01-01", "--end", "2026-01-02", "--json"
+                "paypal",
+                "transactions",
+                "--start",
+                "2026-01-01",
+                "--end",
+                "2026-01-02",
+                "--json"
             ).document()
             #expect((document["transactions"] as? [Any])?.count == 1)
         }
@@ -135,20 +150,37 @@ import Testing
                 try transaction.settle("WH-1", .applied, merchant: nil, subscription: nil, at: .now)
             }
             let raw = try await person.expectOK(
-                "paypal", "webhooks", "events", "--type", "PAYMENT.CAPTURE.COMPLETED", "--raw"
+                "paypal",
+                "webhooks",
+                "events",
+                "--type",
+                "PAYMENT.CAPTURE.COMPLETED",
+                "--raw"
             )
             #expect(raw.output == body + "\n")
             #expect(try await person.gatehouse("paypal", "webhooks", "events", "--type", "NO.SUCH").exit == .code(3))
 
             let merchant = try await connect(person, webhooksURL: nil)
             let silent = try await person.gatehouse(
-                "paypal", "webhooks", "simulate", "--event", "PAYMENT.CAPTURE.COMPLETED", "--merchant", merchant.payPalID
+                "paypal",
+                "webhooks",
+                "simulate",
+                "--event",
+                "PAYMENT.CAPTURE.COMPLETED",
+                "--merchant",
+                merchant.payPalID
             )
             #expect(silent.exit == .code(1))
             #expect(silent.errors.contains("webhooks_url"))
             _ = try await connect(person, webhooksURL: "https://shop.example/hook")
             let unknown = try await person.gatehouse(
-                "paypal", "webhooks", "simulate", "--event", "PAYMENT.CAPTURE.DENIED", "--merchant", merchant.payPalID
+                "paypal",
+                "webhooks",
+                "simulate",
+                "--event",
+                "PAYMENT.CAPTURE.DENIED",
+                "--merchant",
+                merchant.payPalID
             )
             #expect(unknown.exit == .code(1))
             #expect(unknown.errors.contains("no real PAYMENT.CAPTURE.DENIED event"))

@@ -1,5 +1,6 @@
 import FaultKit
 import Foundation
+import NIOCore
 import NIOHTTP1
 import SandboxKit
 import SandboxPages

@@ -1,5 +1,6 @@
 import Foundation
 import Sealing
+import TestKit
 
 /// Standard Webhooks by its own words, apart from the code under test.
 func signature(of request: Receiver.Request, _ timestamp: String, _ secret: [UInt8]) -> String {

@@ -3,6 +3,7 @@ import FaultKit
 import Foundation
 import Postgres
 import Redis
+import Seeds
 import Store
 import TestKit
 import Testing

@@ -1,8 +1,12 @@
 import Domain
 import Foundation
+import PayPal
+import Postgres
 import RenewalJobs
+import SandboxKit
 import SandboxPages
 import Store
+import TestKit
 import Testing
 
 @Suite struct `Dunning of a declined renewal` {

@@ -1,10 +1,14 @@
 import Domain
 import Foundation
 import Jobs
+import PayPal
+import Postgres
 import RenewalJobs
 import SandboxKit
 import SandboxPages
+import Sealing
 import Store
+import TestKit
 import Testing
 
 @Suite struct `What stops charging` {

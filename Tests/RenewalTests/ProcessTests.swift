@@ -1,6 +1,7 @@
 import Domain
 import Foundation
 import Jobs
+import Postgres
 import Redis
 import RenewalJobs
 import SandboxKit
@@ -109,7 +110,7 @@ private final class Processes {
         let end = ContinuousClock.now + patience
         var turn = 0
         while try await !condition() {
-            guard ContinuousClock.now < end else { throw NeverHeld(patience: patience, lastError: nil) }
+            try #require(ContinuousClock.now < end, "the charges did not come to an end within \(patience)")
             let next = ContinuousClock.now + .seconds(2)
             try await eventually(within: .seconds(5)) { ContinuousClock.now >= next }
             let victim = turn % running.count

@@ -21,7 +21,9 @@ package final class ScriptedPayPal: Sendable {
 
     package struct Answer: Sendable {
         package var status = 200
-        package var headers: [String: String] = ["Content-Type": "application/json", "Paypal-Debug-Id": "f00dfeedc0de1"]
+        package var headers: [String: String] = [
+            "Content-Type": "application/json", "Paypal-Debug-Id": "f00dfeedc0de1",
+        ]
         package var body = ""
         /// Answers only when the test is over.
         package var never = false

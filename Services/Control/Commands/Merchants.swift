@@ -147,7 +147,8 @@ struct ShowMerchant: OperatorCommand {
         }
 
         private static func listed(_ pairs: [String: String]) -> String? {
-            pairs.isEmpty ? nil : pairs.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
+            pairs.isEmpty
+                ? nil : pairs.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
         }
     }
 
@@ -195,7 +196,10 @@ struct DisconnectMerchant: OperatorCommand {
         var exitStatus: ExitStatus { disconnected ? .ok : .no }
 
         func show(on page: inout Page) {
-            page.line(disconnected ? "\(id) is disconnected." : "\(id) was not connected.", disconnected ? .good : .plain)
+            page.line(
+                disconnected ? "\(id) is disconnected." : "\(id) was not connected.",
+                disconnected ? .good : .plain
+            )
         }
     }
 

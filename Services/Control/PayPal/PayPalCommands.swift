@@ -27,7 +27,10 @@ extension CommandProblem {
     init(_ rejection: PayPalRejection) {
         switch rejection.reason {
         case "WEBHOOK_NUMBER_LIMIT_EXCEEDED":
-            self = .failure("PayPal keeps no more than 10 webhooks", fix: "gatehouse paypal webhooks list, then delete one")
+            self = .failure(
+                "PayPal keeps no more than 10 webhooks",
+                fix: "gatehouse paypal webhooks list, then delete one"
+            )
         case "VALIDATION_ERROR":
             self = .usage(
                 "PayPal does not take the address",

@@ -63,8 +63,12 @@ struct PayPalTransactions: OperatorCommand {
             var table = Table("time", "id", "event", "status", .number("amount"), .number("fee"), "invoice")
             for entry in entries {
                 table.row(
-                    Table.Cell(entry.time), Table.Cell(entry.id), Table.Cell(entry.event), Table.Cell(entry.status),
-                    Table.Cell(entry.amount.map { $0 + " " + (entry.currency ?? "") }), Table.Cell(entry.fee),
+                    Table.Cell(entry.time),
+                    Table.Cell(entry.id),
+                    Table.Cell(entry.event),
+                    Table.Cell(entry.status),
+                    Table.Cell(entry.amount.map { $0 + " " + (entry.currency ?? "") }),
+                    Table.Cell(entry.fee),
                     Table.Cell(entry.invoice)
                 )
             }

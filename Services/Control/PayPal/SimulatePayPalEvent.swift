@@ -70,7 +70,10 @@ struct SimulatePayPalEvent: OperatorCommand {
         let (id, name) = try await store.transaction { transaction in
             let merchant = try transaction.knownMerchant(self.merchant)
             guard merchant.webhooksURL != nil else {
-                throw CommandProblem.failure("the merchant has no webhooks_url", fix: "the shop sets it: PATCH /merchant")
+                throw CommandProblem.failure(
+                    "the merchant has no webhooks_url",
+                    fix: "the shop sets it: PATCH /merchant"
+                )
             }
             let forward = try forward(to: merchant, transaction, at: now)
             guard let id = try transaction.stageForward(forward, to: merchant.id, at: now) else {

@@ -197,7 +197,18 @@ extension PayPalEvent.CaptureFact {
         switch status {
         case .completed, .partiallyRefunded, .refunded, .reversed: .captured(id: id, order: order)
         case .pending: .settling(order: order)
-        case .declined, .failed: .declined(ChargeDecline(fault: .buyer, issue: "CAPTURE_\(status.rawValue)"))
+        case .declined, .failed:
+            .declined(ChargeDecline(fault: .buyer, issue: "CAPTURE_\(status.rawValue)", advice: .init(processor)))
+        }
+    }
+}
+
+extension ChargeDecline.Advice {
+    fileprivate init(_ processor: ProcessorAnswer) {
+        switch Decline.advice(of: processor) {
+        case .retry: self = .anytime
+        case .retryAfter(let pause): self = .after(Double(pause.components.seconds))
+        case .never: self = .never
         }
     }
 }

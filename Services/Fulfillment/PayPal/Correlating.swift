@@ -68,7 +68,6 @@ extension Transaction {
 
     /// What renewals write there: the subscription's id, a colon, and more.
     private static func subscription(in customID: String) -> VaultSubscription.ID? {
-        customID.split(separator: ":", omittingEmptySubsequences: false).first
-            .flatMap { VaultSubscription.ID(String($0)) }
+        ChargeNames.parse(customID: customID).flatMap { VaultSubscription.ID($0.subscription) }
     }
 }

@@ -34,6 +34,8 @@ extension Transaction {
         try keep(fact, of: captureID, found, delivery, at: now)
 
         if let subscription = found.subscription, fact.status != .failed, fact.status != .canceled {
+            try advance(subscription.id, .end(.refunded), from: .webhook, at: now)
+            // Because one that was never activated has no renewals to end.
             try cancel(subscription.id, at: now)
             if let question = try purging(subscription, knowing: findings, sealer: sealer) { return .ask(question) }
         }

@@ -19,7 +19,9 @@ extension Transaction {
         guard let customer = token.customerID else { return .nobody(.ignored("no-merchant")) }
         let waiting = try vaultSubscriptions(pendingFor: customer)
         let own = waiting.first { $0.payPalID == orderID }
-        guard let subscription = own ?? waiting.first(where: { token.source == nil || $0.source.rawValue == token.source })
+        guard
+            let subscription = own
+                ?? waiting.first(where: { token.source == nil || $0.source.rawValue == token.source })
         else { return .nobody(.ignored("nothing waits for it")) }
         try attach(token, to: subscription, sealer: sealer)
         return .told(Audience(merchants: [subscription.merchant], subscription: subscription))

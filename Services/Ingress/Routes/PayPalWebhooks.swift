@@ -1,7 +1,7 @@
 package import Foundation
 internal import FulfillmentJobs
-package import Hummingbird
 internal import HTTPTypes
+package import Hummingbird
 internal import Jobs
 internal import Logging
 package import PayPal
@@ -96,9 +96,11 @@ package struct PayPalWebhooks: Sendable {
             note.outcome = .ping
             return .success(.text("ok\n"))
         }
-        guard let transmission = Transmission(header: { name in
-            HTTPField.Name(name).flatMap { request.headers[$0] }
-        }) else { return refuse(Self.noHeaders, as: .unauthorized, &note) }
+        guard
+            let transmission = Transmission(header: { name in
+                HTTPField.Name(name).flatMap { request.headers[$0] }
+            })
+        else { return refuse(Self.noHeaders, as: .unauthorized, &note) }
 
         switch await verifier.verdict(on: transmission, body: bytes) {
         case .genuine: break

@@ -47,6 +47,7 @@ package struct PayPalEvent: Sendable, Hashable {
         package var amount: Money?
         package var customID: String?
         package var invoiceID: String?
+        package var processor: ProcessorAnswer
 
         /// - Parameter status: the event's word where there is one.
         package init(_ answer: CaptureAnswer, status: PayPalCapture.Status, orderID: String? = nil) {
@@ -56,6 +57,7 @@ package struct PayPalEvent: Sendable, Hashable {
             amount = answer.amount
             customID = answer.customID
             invoiceID = answer.invoiceID
+            processor = answer.processor
         }
     }
 

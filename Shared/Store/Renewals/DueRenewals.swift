@@ -22,9 +22,9 @@ extension Transaction {
         let (at, id) = (last?.at ?? .distantPast, last?.subscription)
         return try rows(
             """
-            SELECT d.id, s.merchant, s.next_period, d.at
+            SELECT d.id, d.merchant, d.next_period, d.at
             FROM (
-                (SELECT id, next_action_at AS at
+                (SELECT id, merchant, next_period, next_action_at AS at
                 FROM vault_subscriptions
                 WHERE status IN ('trialing', 'active', 'past_due')
                   AND next_action_at <= \(time)
@@ -32,14 +32,14 @@ extension Transaction {
                 ORDER BY next_action_at, id
                 LIMIT \(limit))
                 UNION
-                (SELECT subscription, wake_at
-                FROM charge_attempts
-                WHERE wake_at <= \(time)
-                  AND \(Self.isAfter("wake_at", "subscription", at, id))
-                ORDER BY wake_at, subscription
+                (SELECT s.id, s.merchant, s.next_period, a.wake_at
+                FROM charge_attempts a
+                JOIN vault_subscriptions s ON s.id = a.subscription
+                WHERE a.wake_at <= \(time)
+                  AND \(Self.isAfter("a.wake_at", "a.subscription", at, id))
+                ORDER BY a.wake_at, a.subscription
                 LIMIT \(limit))
             ) d
-            JOIN vault_subscriptions s ON s.id = d.id
             ORDER BY d.at, d.id
             LIMIT \(limit)
             """

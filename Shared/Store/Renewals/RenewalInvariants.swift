@@ -51,7 +51,11 @@ package struct RenewalInvariant: Sendable {
               AND s.status IN ('trialing', 'active', 'past_due')
             """
         },
-        RenewalInvariant(name: "I3", says: "a period is paid if and only if one of its charges was captured", isGrave: true) { _ in
+        RenewalInvariant(
+            name: "I3",
+            says: "a period is paid if and only if one of its charges was captured",
+            isGrave: true
+        ) { _ in
             """
             SELECT p.subscription, p.number AS period, 'paid by a capture that no charge has' AS detail
             FROM charge_periods p
@@ -109,14 +113,16 @@ package struct RenewalInvariant: Sendable {
             HAVING count(*) > 1
             """
         },
-        RenewalInvariant(name: "I8", says: "no charge is sent again when PayPal may have forgotten it", isGrave: true) { _ in
+        RenewalInvariant(name: "I8", says: "no charge is sent again when PayPal may have forgotten it", isGrave: true) {
+            _ in
             """
             SELECT a.subscription, a.period, 'sent again after ' || (a.last_sent_at - a.first_sent_at) AS detail
             FROM charge_attempts a
             WHERE a.last_sent_at - a.first_sent_at >= interval '6 hours' AND a.order_id IS NULL
             """
         },
-        RenewalInvariant(name: "I10", says: "what became of a charge is known within twelve hours", isGrave: false) { now in
+        RenewalInvariant(name: "I10", says: "what became of a charge is known within twelve hours", isGrave: false) {
+            now in
             """
             SELECT a.subscription, a.period, a.state || ' since ' || a.last_sent_at AS detail
             FROM charge_attempts a

@@ -86,7 +86,8 @@ extension Transaction {
     }
 
     private func frontier(of subscription: VaultSubscription) throws(PostgresError) -> Int {
-        let highest = try rows("SELECT max(number) FROM charge_periods WHERE subscription = \(subscription.id)")
+        let highest =
+            try rows("SELECT max(number) FROM charge_periods WHERE subscription = \(subscription.id)")
             .decode(Int?.self).first ?? nil
         return max(subscription.nextPeriod, highest.map { $0 + 1 } ?? 0)
     }

@@ -75,7 +75,8 @@ extension Transaction {
     // MARK: The breaker
 
     /// Refusals of late that are nobody's bank's, and how many merchants they hit: the largest kind of them.
-    package func refusalsAlike(since time: Date) throws(PostgresError) -> (what: String, attempts: Int, merchants: Int)? {
+    package func refusalsAlike(since time: Date) throws(PostgresError) -> (what: String, attempts: Int, merchants: Int)?
+    {
         try rows(
             """
             SELECT coalesce(a.decline->>'issue', 'HTTP ' || (a.decline->>'status')), count(*),

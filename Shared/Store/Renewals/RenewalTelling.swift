@@ -107,7 +107,9 @@ private struct DunningLetter {
             nextTry == nil
             ? "Order \(order): the last try was declined, access ends" : "Order \(order): a renewal was declined"
         let then =
-            nextTry.map { "It is tried again on \($0.formatted(.iso8601.year().month().day())). Access is kept until then." }
+            nextTry.map {
+                "It is tried again on \($0.formatted(.iso8601.year().month().day())). Access is kept until then."
+            }
             ?? "No further tries follow. Your site was told to end the buyer's access."
         text = """
             The renewal of your order \(order) over \(subscription.amount) was declined: try \(number) of 3.
@@ -119,14 +121,17 @@ private struct DunningLetter {
     }
 
     var html: String {
-        text.split(separator: "\n\n").map { "<p>\(Self.escaped($0.trimmingCharacters(in: .newlines)))</p>" }.joined(separator: "\n")
+        text.split(separator: "\n\n").map { "<p>\(Self.escaped($0.trimmingCharacters(in: .newlines)))</p>" }.joined(
+            separator: "\n"
+        )
     }
 
     private static func meaning(of decline: ChargeDecline) -> String {
         switch decline.fault {
         case .buyer: "The buyer's card or account refused it."
         case .vaultToken: "The saved payment method is no longer valid."
-        case .merchant: "Your PayPal account can't receive this payment: please look at it now, other renewals will fail too."
+        case .merchant:
+            "Your PayPal account can't receive this payment: please look at it now, other renewals will fail too."
         case .request: "PayPal did not accept the request; we look into it."
         }
     }

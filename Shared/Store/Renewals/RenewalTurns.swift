@@ -106,7 +106,8 @@ extension RenewalEvent {
         switch self {
         case .wake, .end: nil
         case .chargeNow(let period), .resolve(let period, _): period
-        case .answered(let key, _, _), .ordered(let key, _, _), .lookedUp(let key, _, _), .learned(let key, _): key.period
+        case .answered(let key, _, _), .ordered(let key, _, _), .lookedUp(let key, _, _), .learned(let key, _):
+            key.period
         }
     }
 
@@ -172,12 +173,14 @@ extension RenewalAlarm {
     package var detail: String {
         switch self {
         case .unprovable: "nobody can prove what became of the charge"
-        case .overdue(let periods): "periods \(periods.lowerBound) to \(periods.upperBound) came due while we could not charge"
+        case .overdue(let periods):
+            "periods \(periods.lowerBound) to \(periods.upperBound) came due while we could not charge"
         case .capturedAfterEnd(_, let capture): "capture \(capture) came after the subscription had ended"
         case .chargedTwice(_, let first, let second): "captures \(first) and \(second) both paid it"
         case .unpaidAfterAll: "PayPal declined the payment for which it had refused a second one"
         case .mismatch: "PayPal answered of another charge"
-        case .merchantRefused(_, let decline): "the merchant can't receive: \(decline.issue ?? "HTTP \(decline.status)")"
+        case .merchantRefused(_, let decline):
+            "the merchant can't receive: \(decline.issue ?? "HTTP \(decline.status)")"
         }
     }
 }
