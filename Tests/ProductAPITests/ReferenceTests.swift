@@ -80,7 +80,8 @@ import Testing
                     "--max-examples", "8", "--suppress-health-check", "all", "--generation-database", "none", "--seed",
                     "7",
                     "--no-color",
-                ]
+                ],
+                in: folder
             )
             #expect(try await api.call(.GET, "/merchant", bearer: merchant.bearer).status == 200)
         }

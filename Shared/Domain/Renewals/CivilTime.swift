@@ -18,7 +18,7 @@ package enum CivilTime {
     }
 
     package static func adding(days: Int, to date: Date) -> Date? {
-        guard let (day, rest) = split(date), abs(days) < 3_650_000 else { return nil }
+        guard let (day, rest) = split(date), (-3_650_000...3_650_000).contains(days) else { return nil }
         return join(day + days, rest)
     }
 
@@ -26,7 +26,7 @@ package enum CivilTime {
 
     private static func split(_ date: Date) -> (day: Int, rest: TimeInterval)? {
         let day = (date.timeIntervalSince1970 / secondsOfDay).rounded(.down)
-        guard let number = Int(exactly: day), abs(number) < 3_000_000 else { return nil }
+        guard let number = Int(exactly: day), (-3_000_000...3_000_000).contains(number) else { return nil }
         return (number, date.timeIntervalSince1970 - day * secondsOfDay)
     }
 
