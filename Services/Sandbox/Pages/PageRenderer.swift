@@ -49,7 +49,7 @@ struct PageRenderer: Sendable {
             case .orders: "Orders"
             case .deliveries: "Deliveries"
             case .receiver: "Receiver"
-            case .demo: "Product API"
+            case .demo: "PayPal"
             case .workshop: "Workshop"
             }
         }
