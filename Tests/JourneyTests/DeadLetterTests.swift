@@ -45,7 +45,7 @@ import Testing
         let deps = FulfillmentDependencies(
             store: store,
             redis: redis.client,
-            sealer: Sealer(try SealingKeys(parsing: "k1:\(Data(repeating: 7, count: 32).base64EncodedString())")),
+            sealer: Sealer(try SealingKeys(parsing: SealingKeys.newEntry(id: "k1"))),
             queues: queues
         )
         let soon = start.addingTimeInterval(ArchiveDeadLetters.patience - 1)

@@ -152,14 +152,23 @@ final class RequestLog: Sendable {
 /// - Parameter daysAgo: how far behind ours the shop's clock begins.
 func withBookShop(daysAgo: Double = 100, _ body: @Sendable (BookShop) async throws -> Void) async throws {
     let start = Date().addingTimeInterval(-daysAgo * 86_400)
+    let postman = Postman(destinations: [], logger: .silent)
     let shop = Shop(
         account: "demoshop",
         secret: "TESTSECRET00",
         apiKey: BookShop.apiKey,
-        postman: Postman(destinations: [], logger: .silent),
+        postman: postman,
         clock: ShopClock(machine: { start }),
         numbers: ShopNumbers(first: 40_000_001)
     )
+    try await withThrowingTaskGroup(of: Void.self) { group in
+        group.addTask { try await postman.run() }
+        defer { group.cancelAll() }
+        try await withBooks(of: shop, body)
+    }
+}
+
+private func withBooks(of shop: Shop, _ body: @Sendable (BookShop) async throws -> Void) async throws {
     let database = try await TestDatabase.fresh(.gatehouse)
     let sealer = Sealer(try SealingKeys(parsing: SealingKeys.newEntry(id: "k1")))
     let site = try await makeSite(in: database.store, sealer)
