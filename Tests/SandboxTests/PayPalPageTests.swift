@@ -48,7 +48,7 @@ import Testing
             let source = captured.json.at("payment_source", "card")
             #expect(source?.at("attributes", "vault", "status")?.text == "VAULTED")
             let token = source?.at("attributes", "vault", "id")?.text ?? ""
-            let renewal = Body.order("9.99", more: #","payment_source":{"card":{"vault_id":"\(token)"}}"#)
+            let renewal = Body.order("9.99", more: #","payment_source":{"card":{"vault_id":"\#(token)"}}"#)
             let paid = try await paypal.call(.POST, "/v2/checkout/orders", renewal, requestID: "renewal-1")
             #expect(paid.json["status"]?.text == "COMPLETED")
             #expect(paypal.sandbox.money.map(\.vaultID) == [nil, token])
