@@ -31,7 +31,7 @@ import ThriveCart
     }
 
     @Test func `H1 what was missed is healed, and the webhook that comes afterwards changes nothing`() async throws {
-        try await withBookShop { shop in
+        try await withBookShop(daysAgo: 10) { shop in
             let (order, sale) = try await shop.shop.ledger.buy(Cart(email: "ana@example.com", plan: "monthly"))
             let renewal = try await shop.shop.ledger.renew(order.id, nil)
             try await shop.happen(sale + renewal, isHeard: false)
@@ -95,7 +95,7 @@ import ThriveCart
     }
 
     @Test func `H1 whose access would change is confirmed by the customer's record first`() async throws {
-        try await withBookShop { shop in
+        try await withBookShop(daysAgo: 10) { shop in
             try await shop.buy("ana@example.com", isHeard: false)
             await shop.setFaults { $0.isForgetful = true }
             let counts = try await shop.run()
