@@ -51,7 +51,8 @@ import Web
             process.check(
                 ReadinessCheck("queue") {
                     worker.health.isReady
-                        ? .passed : .failed("the queue does not answer", fix: "see that Redis runs; it comes back by itself")
+                        ? .passed
+                        : .failed("the queue does not answer", fix: "see that Redis runs; it comes back by itself")
                 }
             )
             process.check(.reconciliation(store))
@@ -76,7 +77,9 @@ extension ReadinessCheck {
     fileprivate static func reconciliation(_ store: Store) -> ReadinessCheck {
         ReadinessCheck("reconciliation") {
             do {
-                let overdue = try await store.read { try $0.reconciliationStandings() }.filter { $0.isOverdue(at: .now) }
+                let overdue = try await store.read { try $0.reconciliationStandings() }.filter {
+                    $0.isOverdue(at: .now)
+                }
                 guard let first = overdue.first else { return .passed }
                 return .failed(
                     "the books of \(overdue.map(\.slug.text).joined(separator: ", ")) were not compared for 26 hours",

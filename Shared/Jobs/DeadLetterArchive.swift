@@ -45,7 +45,8 @@ extension JobQueue {
     ///
     /// The caller notes in the archive what was enqueued; a crash in between means that the letter can be replayed once more,
     /// which is a duplicate while the job is there.
-    package func replay(archived letters: [DeadLetter], on queue: QueueName) async throws(JobsError) -> [EnqueueResult] {
+    package func replay(archived letters: [DeadLetter], on queue: QueueName) async throws(JobsError) -> [EnqueueResult]
+    {
         try await enqueueEnvelopes(letters.map { EnqueueRequest(id: $0.id, envelope: $0.envelope) }, on: queue)
     }
 }

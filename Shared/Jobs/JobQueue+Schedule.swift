@@ -47,7 +47,8 @@ extension JobQueue {
                 throw .malformed("schedule \(entry.name) never fires")
             }
             arguments += [
-                .text(entry.name), .text(ScheduleSpec(entry, kind: envelope.kind).text), .bytes(try envelope.encoded(for: queue)),
+                .text(entry.name), .text(ScheduleSpec(entry, kind: envelope.kind).text),
+                .bytes(try envelope.encoded(for: queue)),
                 .int(first.milliseconds),
             ]
         }

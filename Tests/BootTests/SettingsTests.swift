@@ -2,8 +2,8 @@ import Boot
 import Configuration
 import Foundation
 import Logging
-import Postgres
 import PayPal
+import Postgres
 import Redis
 import Sealing
 import Testing

@@ -18,7 +18,9 @@ import Testing
         #expect(Money(text, currency) == nil)
     }
 
-    @Test(arguments: [(1750, "USD", "17.50"), (7, "EUR", "0.07"), (0, "EUR", "0.00"), (-398, "USD", "-3.98"), (100, "JPY", "100")])
+    @Test(arguments: [
+        (1750, "USD", "17.50"), (7, "EUR", "0.07"), (0, "EUR", "0.00"), (-398, "USD", "-3.98"), (100, "JPY", "100"),
+    ])
     func `are spelled for the wire`(units: Int64, currency: String, text: String) {
         #expect(Money(minorUnits: units, currency: currency).text == text)
         #expect(Money(text, currency)?.minorUnits == units)

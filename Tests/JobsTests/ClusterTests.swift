@@ -66,7 +66,8 @@ import Testing
         }
     }
 
-    @Test func `a slot that moves takes its queue along; meanwhile jobs wait, and none is lost or split`() async throws {
+    @Test func `a slot that moves takes its queue along; meanwhile jobs wait, and none is lost or split`() async throws
+    {
         let cluster = try await Self.cluster.value
         let queue = try await queue()
         let shard = try #require(queue.shards(of: "q").first)

@@ -118,7 +118,8 @@ import Testing
         #expect(again.map(\.crashes) == [0, 0])
     }
 
-    @Test func `after an outage of Redis, workers have four seconds to extend before their jobs are taken`() async throws
+    @Test func `after an outage of Redis, workers have four seconds to extend before their jobs are taken`()
+        async throws
     {
         let queue = try await TestQueue()
         for id in ["alive", "gone"] { try await queue.add(JobID(id)) }
@@ -161,7 +162,10 @@ import Testing
             let leased = try await queue.lease()
             if leased.leases.map(\.id) == ["a"] { break }
             // It looks again when it was told to, and every two seconds.
-            let pause = min(Double(leased.wait.components.seconds) + Double(leased.wait.components.attoseconds) / 1e18, 2)
+            let pause = min(
+                Double(leased.wait.components.seconds) + Double(leased.wait.components.attoseconds) / 1e18,
+                2
+            )
             #expect(pause > 0.01)
             waited += max(pause, 0.01)
             try #require(waited < 40)
@@ -180,6 +184,10 @@ import Testing
         let held = try await queue.leaseOne()
         let leases = [(id: lost.id, fence: lost.fence), (id: held.id, fence: held.fence)]
         #expect(try await queue.jobs.extendEach(leases, on: queue.name) == [0])
-        #expect(try await queue.jobs.settle([Settlement(lost, .done), Settlement(held, .done)], on: queue.name) == [.refused, .settled])
+        #expect(
+            try await queue.jobs.settle([Settlement(lost, .done), Settlement(held, .done)], on: queue.name) == [
+                .refused, .settled,
+            ]
+        )
     }
 }

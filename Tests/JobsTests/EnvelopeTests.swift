@@ -37,7 +37,10 @@ import Testing
         #expect(try envelope.encoded(for: "mail") == [0x81, 0, 0, 0, 0, 0, 5] + Array(".send".utf8) + [7])
         #expect(try JobEnvelope(decoding: envelope.encoded(for: "mail"), of: "mail").kind == "mail.send")
         #expect(try envelope.encoded(for: "mails").prefix(7) == [0x81, 0, 0, 0, 0, 0, 9])
-        #expect(try JobEnvelope(decoding: envelope.encoded(for: "mail"), of: QueueName(stored: "mail#2")!).kind == "mail.send")
+        #expect(
+            try JobEnvelope(decoding: envelope.encoded(for: "mail"), of: QueueName(stored: "mail#2")!).kind
+                == "mail.send"
+        )
         // The scripts read the same.
         let queue = try await TestQueue()
         try await queue.add("a", "q.work")

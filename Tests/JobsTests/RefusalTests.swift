@@ -119,7 +119,9 @@ import Testing
                 try await setClock(300_000)
                 return true
             }
-            try await eventually { try await jobs.show("a", on: "q")?.at.map { $0.milliseconds > start + 300_000 } == true }
+            try await eventually {
+                try await jobs.show("a", on: "q")?.at.map { $0.milliseconds > start + 300_000 } == true
+            }
             // The grace is over, and nobody takes the job away.
             try await setClock(304_000)
             _ = try await jobs.recover(on: "q")

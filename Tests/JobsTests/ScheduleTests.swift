@@ -113,7 +113,13 @@ import Testing
     @Test(arguments: [(1000, 61), (3, 3)])
     func `fires missed while nobody looked may each be a job, the latest of them`(most: Int, jobs: Int) async throws {
         let queue = try await TestQueue()
-        let entry = Schedule(.every(.seconds(60)), Note(number: 1), name: "n", overlap: .allow, catchUp: .all(atMost: most))
+        let entry = Schedule(
+            .every(.seconds(60)),
+            Note(number: 1),
+            name: "n",
+            overlap: .allow,
+            catchUp: .all(atMost: most)
+        )
         _ = try await queue.jobs.register(policies: [], schedule: [entry], on: queue.name)
         try await queue.pass(.seconds(61 * 60 + 5))
         #expect(try await queue.jobs.fireDueEntries(on: queue.name).fired.count == jobs)
@@ -127,7 +133,12 @@ import Testing
     @Test func `a nightly entry catches up by its time zone`() async throws {
         let queue = try await TestQueue()
         let entry = Schedule.cron(
-            "0 3 * * *", WallClock.berlin, Note(number: 1), name: "n", overlap: .allow, catchUp: .all(atMost: 9)
+            "0 3 * * *",
+            WallClock.berlin,
+            Note(number: 1),
+            name: "n",
+            overlap: .allow,
+            catchUp: .all(atMost: 9)
         )
         _ = try await queue.jobs.register(policies: [], schedule: [entry], on: queue.name)
         try await queue.setClock(try WallClock.date("2026-01-04 12:00"))

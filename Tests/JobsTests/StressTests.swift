@@ -28,7 +28,10 @@ import Testing
     @Test(arguments: Sabotage.allCases) func `a rule that is taken out is missed`(sabotage: Sabotage) async throws {
         let redis = try await TestRedis()
         var isNoticed = false
-        try await SimulatedSeeds(1..<200, sabotage: sabotage, width: 2).run(on: [redis.client], prefix: "\(redis.prefix)-") {
+        try await SimulatedSeeds(1..<200, sabotage: sabotage, width: 2).run(
+            on: [redis.client],
+            prefix: "\(redis.prefix)-"
+        ) {
             if !$0.complaints.isEmpty { isNoticed = true }
             return !isNoticed
         }

@@ -81,7 +81,9 @@ struct TestQueue: Sendable {
     func keysLeft() async throws -> [String] {
         let all = try await redis.client.call(["KEYS", .text("\(redis.prefix):*")]).array ?? []
         let start = key("")
-        let lasting: Set<String> = ["meta", "count", "pol", "cronat", "crondef", "cronjob", "cronpaused", "wake", "tat"]
+        let lasting: Set<String> = [
+            "meta", "count", "pol", "cronat", "crondef", "cronjob", "cronpaused", "wake", "tat",
+        ]
         return all.compactMap(\.string).filter { $0.hasPrefix(start) }.map { String($0.dropFirst(start.utf8.count)) }
             .filter { !lasting.contains($0) }.sorted()
     }

@@ -31,7 +31,9 @@ final class Diary: Sendable {
 }
 
 struct Note: Job {
-    enum Act: String, Codable { case done, discard, snooze, failOnce, failForGood, waitForDoor, ignoreCancelling, untilBack }
+    enum Act: String, Codable {
+        case done, discard, snooze, failOnce, failForGood, waitForDoor, ignoreCancelling, untilBack
+    }
     struct NoLuck: TransientError {
         var isTransient: Bool { true }
         var retryAfter: Duration? { .milliseconds(1) }

@@ -25,7 +25,9 @@ import Testing
     }
 
     func bury(_ ids: [JobID], in queues: JobQueue, _ queue: QueueName, reason: String) async throws {
-        let requests = ids.map { EnqueueRequest(id: $0, envelope: JobEnvelope(kind: "fulfillment.apply", payload: [1, 2])) }
+        let requests = ids.map {
+            EnqueueRequest(id: $0, envelope: JobEnvelope(kind: "fulfillment.apply", payload: [1, 2]))
+        }
         _ = try await queues.enqueueEnvelopes(requests, on: queue)
         let request = LeaseRequest(fence: JobID().text, count: 100, kinds: [KnownKind("fulfillment.apply")])
         let leases = try await queues.lease(request, from: queue).leases

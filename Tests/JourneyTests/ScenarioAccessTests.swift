@@ -121,7 +121,9 @@ import Testing
     }
 
     @Test(
-        arguments: ["cart.abandoned.minimal.form", "order.success.subscription-monthly.form", "order.refund.partial.form"]
+        arguments: [
+            "cart.abandoned.minimal.form", "order.success.subscription-monthly.form", "order.refund.partial.form",
+        ]
     )
     func `an event that was applied stays so when it is replayed`(file: String) async throws {
         let seller = try await Seller(plans: plans)

@@ -55,7 +55,9 @@ struct Ledger {
         if let owner = job.owner { complain("\(lease.id) was leased to \(lease.fence) while \(owner) holds it") }
         if job.availableAt > now, !wentBack { complain("\(lease.id) was leased before it was due") }
         job.attempts += 1
-        if lease.attempt != job.attempts { complain("\(lease.id) counts \(lease.attempt), not \(job.attempts) attempts") }
+        if lease.attempt != job.attempts {
+            complain("\(lease.id) counts \(lease.attempt), not \(job.attempts) attempts")
+        }
         if lease.crashes != job.crashes { complain("\(lease.id) counts \(lease.crashes), not \(job.crashes) crashes") }
         if lease.crashes >= 3 { complain("\(lease.id) was leased after \(lease.crashes) crashes") }
         job.owner = lease.fence
@@ -96,7 +98,9 @@ struct Ledger {
             job.availableAt = now + wait.wholeMilliseconds
         case .retry(_, let after):
             let isLast = job.attempts >= attempts
-            if isLast != (answer == .exhausted) { complain("\(settlement.id) was \(answer) after \(job.attempts) attempts") }
+            if isLast != (answer == .exhausted) {
+                complain("\(settlement.id) was \(answer) after \(job.attempts) attempts")
+            }
             if isLast { job.end = .dead }
             job.availableAt = now + (after?.wholeMilliseconds ?? Ledger.backoff(job.attempts))
         }
@@ -109,7 +113,9 @@ struct Ledger {
     mutating func extended(_ leases: [(id: JobID, fence: String)], lost: Set<Int>) {
         for (position, lease) in leases.enumerated() {
             let isLost = jobs[lease.id]?.owner != lease.fence
-            if isLost != lost.contains(position) { complain("\(lease.id) was \(isLost ? "kept for" : "lost to") \(lease.fence)") }
+            if isLost != lost.contains(position) {
+                complain("\(lease.id) was \(isLost ? "kept for" : "lost to") \(lease.fence)")
+            }
         }
     }
 
@@ -122,7 +128,9 @@ struct Ledger {
             job.attempts = max(0, job.attempts - 1)
             job.crashes += 1
             job.availableAt = now
-            if (job.crashes >= 3) != (notice.what == .poison) { complain("\(notice.id) was \(notice.what) at crash \(job.crashes)") }
+            if (job.crashes >= 3) != (notice.what == .poison) {
+                complain("\(notice.id) was \(notice.what) at crash \(job.crashes)")
+            }
             if notice.what == .poison { job.end = .dead }
         case .parked: break
         case .expired: complain("\(notice.id) expired and never should")
@@ -160,7 +168,9 @@ struct Ledger {
             if jobs[holder]?.end != nil || job.end != .dead { complain("\(id) was superseded by \(holder)") }
             return
         }
-        if (result == .replayed) != (job.end == .dead) { complain("\(id) was \(result) and had ended as \(String(describing: job.end))") }
+        if (result == .replayed) != (job.end == .dead) {
+            complain("\(id) was \(result) and had ended as \(String(describing: job.end))")
+        }
         guard result == .replayed else { return }
         counter += 1
         job.order = counter

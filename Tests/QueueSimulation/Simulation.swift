@@ -181,7 +181,8 @@ package struct Simulation {
     /// Takes what is left of the queue away, after having looked that it is nothing but what lasts.
     private mutating func clear() async throws {
         let lasting = ["meta", "count", "pol", "cronat", "crondef", "cronjob", "cronpaused", "wake", "tat"]
-        let passing = ["job", "st", "due", "run", "dead", "why", "parked", "rated", "gn", "r0", "r1", "r2"]
+        let passing =
+            ["job", "st", "due", "run", "dead", "why", "parked", "rated", "gn", "r0", "r1", "r2"]
             + (1...6).map { "g:g\($0)" } + (0...made).map { "u:u\($0)" } + entries.keys.map { "u:schedule/\($0)" }
         let left = try await jobs.redis.call(["EXISTS"] + passing.map { .text(jobs.key(Self.queue, $0)) })
         if left.int != 0 { ledger.complain("\(left.int ?? 0) keys are left") }
@@ -214,7 +215,9 @@ extension Simulation {
         case 0, 1: try await beat(index)
         case 2: try await recover(index)
         case 3...5 where !workers[index].ended.isEmpty: try await settle(index, hears: !random.once(in: 5))
-        case 6, 7 where !workers[index].ended.isEmpty: try await settleAndLease(index)
+        case 6,
+            7 where !workers[index].ended.isEmpty:
+            try await settleAndLease(index)
         default: try await lease(index, count: random.number(1...6), hears: !random.once(in: 8))
         }
     }
@@ -249,7 +252,9 @@ extension Simulation {
         if !leased.isPaused, leased.leases.count < request.count {
             ledger.gotLess(knowing: Set(request.kinds.map(\.kind)), at: now)
         }
-        note("\(request.fence) leases \(leased.leases.map { "\($0.id)" })\(hears ? "" : ", unheard") \(leased.notices.count)")
+        note(
+            "\(request.fence) leases \(leased.leases.map { "\($0.id)" })\(hears ? "" : ", unheard") \(leased.notices.count)"
+        )
         if hears {
             for lease in leased.leases {
                 workers[index].running.append(.init(lease: lease, endsAt: now + random.number(0...12_000)))

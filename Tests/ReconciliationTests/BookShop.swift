@@ -9,8 +9,8 @@ import ReconciliationJobs
 import Redis
 import Sealing
 import Store
-import Testing
 import TestKit
+import Testing
 import ThriveCart
 import Web
 
@@ -96,7 +96,8 @@ struct BookShop: Sendable {
     ) async throws -> Reconciliation.Counts {
         var options = BooksComparison.Options()
         change(&options)
-        return try await BooksRun(site, in: mode, dependencies).run(.init(kind, since: since, comparing: options)).counts
+        return try await BooksRun(site, in: mode, dependencies).run(.init(kind, since: since, comparing: options))
+            .counts
     }
 
     func discrepancies(_ state: Discrepancy.State) async throws -> [Discrepancy] {

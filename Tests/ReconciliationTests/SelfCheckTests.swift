@@ -27,7 +27,8 @@ import Testing
 
     /// The same shop over a Redis of the test's own.
     private func withWipeableShop(
-        _ body: @Sendable (_ shop: BookShop, _ deps: ReconciliationDependencies, _ redis: RedisClient) async throws -> Void
+        _ body:
+            @Sendable (_ shop: BookShop, _ deps: ReconciliationDependencies, _ redis: RedisClient) async throws -> Void
     ) async throws {
         let server = try await RedisServer()
         let redis = try server.client()

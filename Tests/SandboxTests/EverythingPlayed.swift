@@ -88,8 +88,10 @@ private struct Player {
     // MARK: Orders
 
     func orders() async throws {
-        let unit = #","invoice_id":"inv-1","custom_id":"custom-1","description":"A course","payment_instruction":{"platform_fees":[{"amount":{"currency_code":"USD","value":"0.50"}}]},"items":[{"name":"Course","quantity":2,"unit_amount":{"currency_code":"USD","value":"5.00"}}]"#
-        let whole = #"{"intent":"CAPTURE","purchase_units":[{"amount":{"currency_code":"usd","value":"10","breakdown":{"item_total":{"currency_code":"USD","value":"10.0"}}}\#(unit)}]}"#
+        let unit =
+            #","invoice_id":"inv-1","custom_id":"custom-1","description":"A course","payment_instruction":{"platform_fees":[{"amount":{"currency_code":"USD","value":"0.50"}}]},"items":[{"name":"Course","quantity":2,"unit_amount":{"currency_code":"USD","value":"5.00"}}]"#
+        let whole =
+            #"{"intent":"CAPTURE","purchase_units":[{"amount":{"currency_code":"usd","value":"10","breakdown":{"item_total":{"currency_code":"USD","value":"10.0"}}}\#(unit)}]}"#
         for prefer in ["return=representation", "return=minimal"] {
             let id = "once-" + prefer
             let made = try await call(.POST, orderPath, whole, id: id, headers: ["Prefer": prefer])
@@ -119,7 +121,8 @@ private struct Player {
     }
 
     func otherSources() async throws {
-        let url = #""experience_context":{"return_url":"https://shop.example.com/ok","cancel_url":"https://shop.example.com/no"}"#
+        let url =
+            #""experience_context":{"return_url":"https://shop.example.com/ok","cancel_url":"https://shop.example.com/no"}"#
         let sources = [
             #""paypal":{\#(url),"attributes":{"vault":{"store_in_vault":"ON_SUCCESS","usage_type":"MERCHANT"}}}"#,
             #""venmo":{\#(url)}"#,
@@ -142,11 +145,25 @@ private struct Player {
             try await call(.POST, "\(orderPath)/\(made.id)/capture", "{}")
         }
         for (number, name) in [("4111111111111111", "John Doe"), ("4868719196829038", "CCREJECT-REFUSED")] {
-            let card = #","payment_source":{"card":{"number":"\#(number)","expiry":"2031-12","name":"\#(name)","attributes":{"verification":{"method":"SCA_WHEN_REQUIRED"},"vault":{"store_in_vault":"ON_SUCCESS"}}}}"#
+            let card =
+                #","payment_source":{"card":{"number":"\#(number)","expiry":"2031-12","name":"\#(name)","attributes":{"verification":{"method":"SCA_WHEN_REQUIRED"},"vault":{"store_in_vault":"ON_SUCCESS"}}}}"#
             try await call(.POST, orderPath, Body.order(more: card), id: "card-" + name)
         }
-        try await call(.POST, orderPath, Body.order(more: #","payment_source":{"trustly":{"country_code":"SE","name":"Sven Svensson","email":"sven@example.com"}}"#))
-        try await call(.POST, orderPath, Body.order(more: #","payment_source":{"p24":{"country_code":"PL","name":"Jan 2","email":"jan@example.com"}}"#))
+        try await call(
+            .POST,
+            orderPath,
+            Body.order(
+                more:
+                    #","payment_source":{"trustly":{"country_code":"SE","name":"Sven Svensson","email":"sven@example.com"}}"#
+            )
+        )
+        try await call(
+            .POST,
+            orderPath,
+            Body.order(
+                more: #","payment_source":{"p24":{"country_code":"PL","name":"Jan 2","email":"jan@example.com"}}"#
+            )
+        )
     }
 
     func refunds() async throws {

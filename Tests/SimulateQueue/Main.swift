@@ -46,7 +46,8 @@ struct SimulateQueue: AsyncParsableCommand {
         let start = ContinuousClock.now
         var bad: [Simulation.Report] = []
         var count = 0, turns = 0, jobs = 0
-        try await SimulatedSeeds(1..<(seeds + 1), sabotage: sabotage, width: 24).run(on: clients, prefix: "s") { report in
+        try await SimulatedSeeds(1..<(seeds + 1), sabotage: sabotage, width: 24).run(on: clients, prefix: "s") {
+            report in
             count += 1
             turns += report.turns
             jobs += report.jobs
@@ -67,7 +68,10 @@ struct SimulateQueue: AsyncParsableCommand {
             if !bad.isEmpty { throw ExitCode.failure }
             return
         }
-        print(bad.isEmpty ? "\(sabotage.rawValue) was NOT noticed" : "\(sabotage.rawValue) was noticed by \(bad.count) seeds")
+        print(
+            bad.isEmpty
+                ? "\(sabotage.rawValue) was NOT noticed" : "\(sabotage.rawValue) was noticed by \(bad.count) seeds"
+        )
         if bad.isEmpty { throw ExitCode.failure }
     }
 }

@@ -14,7 +14,11 @@ package struct ArchiveDeadLetters: Job {
 
     package static let kind: JobKind = "fulfillment.archive-dead"
     package static let queue = QueueName.fulfillment
-    package static let policy = JobPolicy(attempts: 3, backoff: .exponential(from: .seconds(30)), timeout: .seconds(600))
+    package static let policy = JobPolicy(
+        attempts: 3,
+        backoff: .exponential(from: .seconds(30)),
+        timeout: .seconds(600)
+    )
     package var priority: JobPriority { .low }
 
     /// Long enough for somebody to look where they died.

@@ -1,5 +1,5 @@
-package import Jobs
 import Domain
+package import Jobs
 import Logging
 import Postgres
 import Store

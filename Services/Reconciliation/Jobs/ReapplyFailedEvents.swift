@@ -16,7 +16,11 @@ package struct ReapplyFailedEvents: Job {
 
     package static let kind: JobKind = "reconciliation.reapply"
     package static let queue = QueueName.reconciliation
-    package static let policy = JobPolicy(attempts: 3, backoff: .exponential(from: .seconds(60)), timeout: .seconds(300))
+    package static let policy = JobPolicy(
+        attempts: 3,
+        backoff: .exponential(from: .seconds(60)),
+        timeout: .seconds(300)
+    )
 
     /// Events that failed longer ago are a person's business.
     private static let reach: TimeInterval = 7 * 86_400
@@ -48,7 +52,9 @@ package struct ReapplyFailedEvents: Job {
                         source: event.source,
                         body: body
                     )
-                    if case .enqueued = try await deps.jobs.enqueue(job, id: JobID("reapply-\(event.id)")) { count += 1 }
+                    if case .enqueued = try await deps.jobs.enqueue(job, id: JobID("reapply-\(event.id)")) {
+                        count += 1
+                    }
                 }
                 search.after = events.last?.id
             } while search.after != nil

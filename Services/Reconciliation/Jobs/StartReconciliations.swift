@@ -13,7 +13,11 @@ package struct StartReconciliations: Job {
 
     package static let kind: JobKind = "reconciliation.start"
     package static let queue = QueueName.reconciliation
-    package static let policy = JobPolicy(attempts: 10, backoff: .exponential(from: .seconds(30)), timeout: .seconds(60))
+    package static let policy = JobPolicy(
+        attempts: 10,
+        backoff: .exponential(from: .seconds(30)),
+        timeout: .seconds(60)
+    )
 
     // What is done.
 
@@ -25,4 +29,3 @@ package struct StartReconciliations: Job {
         return .done
     }
 }
-

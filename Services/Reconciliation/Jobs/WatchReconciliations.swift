@@ -1,6 +1,6 @@
-package import Jobs
 import Domain
 import Foundation
+package import Jobs
 import Logging
 import Metrics
 import Postgres

@@ -25,7 +25,8 @@ enum BookPages {
             "invoice_id": .text(invoice(order)), "currency": .text(order.currency), "processor": "stripe_connect+",
             "quantity": .number(1), "coupon": .null, "campaign_id": .null,
             "customer": [
-                "id": .text(order.buyer.customerID), "name": .text(name(order.buyer)), "email": .text(order.buyer.email),
+                "id": .text(order.buyer.customerID), "name": .text(name(order.buyer)),
+                "email": .text(order.buyer.email),
             ],
             "reference": .text(reference(item)),
         ]

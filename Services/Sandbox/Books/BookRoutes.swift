@@ -1,7 +1,7 @@
 internal import Domain
 internal import Foundation
-package import Hummingbird
 internal import HTTPTypes
+package import Hummingbird
 internal import NIOCore
 internal import Sealing
 internal import ThriveCart

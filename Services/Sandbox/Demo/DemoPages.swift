@@ -88,7 +88,8 @@ struct DemoPages: Sendable {
     }
 
     private static func readable(_ text: String) -> String {
-        guard let value = try? JSONSerialization.jsonObject(with: Data(text.utf8)),  // Because anything else is shown raw.
+        // Because anything else is shown raw.
+        guard let value = try? JSONSerialization.jsonObject(with: Data(text.utf8)),
             let data = try? JSONSerialization.data(
                 withJSONObject: value,
                 options: [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]

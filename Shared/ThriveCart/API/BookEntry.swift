@@ -74,7 +74,9 @@ package struct BookEntry: Sendable, Hashable {
     }
 
     /// How the row says that its subscription stands now; nil where it has none, and for words nobody knows.
-    package var rowState: State? { row["subscription_current_status"]?.words.flatMap { State(rawValue: $0.lowercased()) } }
+    package var rowState: State? {
+        row["subscription_current_status"]?.words.flatMap { State(rawValue: $0.lowercased()) }
+    }
 
     /// The row's number; the books may show a row twice while they are paged.
     package var record: String? { row["event_id"]?.words }

@@ -38,7 +38,8 @@ extension ThriveCartCustomer.Holding {
     fileprivate init?(_ entry: PostValue, isSubscription: Bool) {
         let reference = (entry["reference"] ?? entry["subscription_reference"])?.words
         guard let order = entry["order_id"]?.words,
-            let item = ItemKey(typed: entry["item_type"], entry["item_id"]) ?? reference.flatMap(ItemKey.init(reference:))
+            let item = ItemKey(typed: entry["item_type"], entry["item_id"])
+                ?? reference.flatMap(ItemKey.init(reference:))
         else { return nil }
         self.order = order
         self.item = item

@@ -86,7 +86,8 @@ extension Books {
 
     // MARK: What is paid
 
-    private func purchaseUnit(_ json: SandboxJSON, at field: String, isOnly: Bool, _ ask: PayPalAsk) throws(PayPalProblem)
+    private func purchaseUnit(_ json: SandboxJSON, at field: String, isOnly: Bool, _ ask: PayPalAsk)
+        throws(PayPalProblem)
         -> PurchaseUnit
     {
         let amount = try PayPalAmount(json["amount"], at: field + "/amount")

@@ -45,7 +45,9 @@ extension Books {
         ])
     }
 
-    private func cardJSON(_ card: PayPalCard, _ order: PayPalOrder, _ source: PaymentSource, _ base: String) -> SandboxJSON {
+    private func cardJSON(_ card: PayPalCard, _ order: PayPalOrder, _ source: PaymentSource, _ base: String)
+        -> SandboxJSON
+    {
         .of([
             "name": card.name.map { .string($0) },
             "last_digits": .string(card.lastDigits),

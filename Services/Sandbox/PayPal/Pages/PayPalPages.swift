@@ -115,7 +115,13 @@ extension PayPalRoutes {
                 fields: [
                     .init(label: "Account id (empty for a new account)", name: "merchant_id", value: ""),
                     .init(label: "Country", name: "country", value: "US"),
-                    .init(label: "E-mail", name: "email", value: "", type: "email", placeholder: "merchant@example.com"),
+                    .init(
+                        label: "E-mail",
+                        name: "email",
+                        value: "",
+                        type: "email",
+                        placeholder: "merchant@example.com"
+                    ),
                 ],
                 yes: "Agree and connect",
                 no: "Not now"

@@ -100,7 +100,13 @@ extension Books {
     mutating func deliver(_ event: PayPalEvent, only: [String]? = nil) {
         for webhook in webhooks where webhook.types.contains("*") || webhook.types.contains(event.type) {
             if let only, !only.contains(webhook.id) { continue }
-            var delivery = PayPalDelivery(event: event.id, webhook: webhook.id, url: webhook.url, base: webhook.base, due: now)
+            var delivery = PayPalDelivery(
+                event: event.id,
+                webhook: webhook.id,
+                url: webhook.url,
+                base: webhook.base,
+                due: now
+            )
             var copies = 1
             if let fault = faults.draw(forWebhook: event) {
                 switch fault.fault {
