@@ -22,15 +22,16 @@ package struct WebhookQueue: Sendable {
         receivedAt: Date,
         requestID: String
     ) async throws(JobsError) -> EnqueueResult {
-        try await queue.enqueue(
+        let deliveryKey = payload.deliveryKey  // read once: it may be a digest of the whole body
+        return try await queue.enqueue(
             ApplyInboundEvent(
                 site: site.id,
                 provider: .thriveCart,
-                deliveryKey: payload.deliveryKey,
+                deliveryKey: deliveryKey,
                 receivedAt: receivedAt,
                 body: payload.withoutSecret()
             ),
-            id: Self.id(of: payload, for: site),
+            id: Self.id(of: deliveryKey, in: payload.account, for: site),
             trace: requestID
         )
     }
@@ -45,10 +46,9 @@ package struct WebhookQueue: Sendable {
         JobID("paypal-" + Digest.hex(Digest.sha256(event.event ?? String(decoding: event.body, as: UTF8.self))))
     }
 
-    static func id(of payload: ThriveCartPayload, for site: VerifiedSite) -> JobID {
+    static func id(of deliveryKey: String, in account: String?, for site: VerifiedSite) -> JobID {
         // Because delivery keys are unique within one account only, and a site may take several.
-        let account = payload.account ?? site.account ?? ""
-        let key = [site.id.description, account, payload.deliveryKey].joined(separator: "\n")
+        let key = [site.id.description, account ?? site.account ?? "", deliveryKey].joined(separator: "\n")
         return JobID("thrivecart-" + Digest.hex(Digest.sha256(key)))
     }
 }
