@@ -10,17 +10,21 @@ package final class RedisCluster: Sendable {
         var nodes: [RedisServer] = []
         for _ in 0..<3 {
             let bus = try freePort()
-            let more = ["--cluster-enabled", "yes", "--cluster-port", "\(bus)", "--cluster-node-timeout", "2000"]
+            // A node that a busy machine lets wait is not down.
+            let more = ["--cluster-enabled", "yes", "--cluster-port", "\(bus)", "--cluster-node-timeout", "60000"]
             nodes.append(try await RedisServer(.init(hasPort: true, more: more)))
         }
         self.nodes = nodes
         let addresses = nodes.map { "127.0.0.1:\($0.port ?? 0)" }
         _ = try await run("redis-cli", ["--cluster", "create"] + addresses + ["--cluster-yes"])
-        let client = try nodes[0].client()
-        try await eventually(within: .seconds(30)) {
-            try await client.call(["CLUSTER", "INFO"]).string?.contains("cluster_state:ok") == true
+        // Each must know of all the others, or it refuses what it is asked.
+        for node in nodes {
+            let client = try node.client()
+            try await eventually(within: .seconds(60)) {
+                try await client.call(["CLUSTER", "INFO"]).string?.contains("cluster_state:ok") == true
+            }
+            await client.close()
         }
-        await client.close()
     }
 
     package func client() throws -> RedisClient {
