@@ -219,8 +219,16 @@ struct StatementLog {
         guard value.contains(number) || ids(in: value).contains(where: { !known.contains($0) }) else {
             return Self.literal(value)
         }
-        let type = value.hasPrefix("{\"") || value.hasPrefix("[{") ? "::jsonb" : value.hasPrefix("{") ? "::text[]" : ""
-        return "(\(concatenation(value, number)))\(type)"
+        return "(\(concatenation(value, number)))\(Self.type(of: value))"
+    }
+
+    private static func type(of value: String) -> String {
+        if value.hasPrefix("{\"") || value.hasPrefix("[{") { return "::jsonb" }
+        guard value.hasPrefix("{"), value.hasSuffix("}") else { return "" }
+        let isOfIDs = value.dropFirst().dropLast().split(separator: ",").allSatisfy {
+            UUID(uuidString: String($0)) != nil
+        }
+        return isOfIDs ? "::uuid[]" : "::text[]"
     }
 
     private func ids(in value: String) -> [String] {
