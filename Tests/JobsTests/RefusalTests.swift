@@ -73,11 +73,13 @@ import Testing
         let jobs = JobQueue(redis: try server.client(), logger: .silent)
         // The server looks at its clients once in 1024 commands.
         for number in 0..<1000 { try await jobs.enqueue(Note(number: number), id: JobID("n\(number)")) }
-        try await jobs.redis.call(["CONFIG", "SET", "key-load-delay", 500])
+        try await jobs.redis.call(["CONFIG", "SET", "key-load-delay", 1000])
+        // Both are connected before, because a server that loads hardly answers who comes anew.
         let loads = try server.client()
-        let loading = Task { try await loads.call(["DEBUG", "LOADAOF"], deadline: .seconds(60)) }
         let looks = try server.client()
-        try await eventually {
+        for client in [loads, looks] { try await client.call(["PING"]) }
+        let loading = Task { try await loads.call(["DEBUG", "LOADAOF"], deadline: .seconds(60)) }
+        try await eventually(within: .seconds(60)) {
             do {
                 try await looks.call(["GET", "x"])
                 return false
@@ -88,8 +90,8 @@ import Testing
         let worker = worker(jobs)
         try await withWorker(worker) { _ in
             #expect(!worker.health.isReady)
-            try await eventually(within: .seconds(30)) { Set(diary.numbers) == Set(0..<1000) }
-            try await eventually { try await jobs.stats(of: "q").held == 0 }
+            try await eventually(within: .seconds(90)) { Set(diary.numbers) == Set(0..<1000) }
+            try await eventually(within: .seconds(60)) { try await jobs.stats(of: "q").held == 0 }
         }
         _ = try await loading.value
         #expect(diary.all.count == 1000)
