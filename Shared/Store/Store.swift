@@ -23,7 +23,8 @@ package struct Store: Sendable {
     }
 
     /// One consistent look that changes nothing.
-    package func read<Value: Sendable>(_ body: @escaping @Sendable (Transaction) throws -> Value) async throws -> Value {
+    package func read<Value: Sendable>(_ body: @escaping @Sendable (Transaction) throws -> Value) async throws -> Value
+    {
         try await pool.read(body)
     }
 }
