@@ -251,7 +251,10 @@ let package = Package(
         ),
         .target(
             name: "SandboxKit",
-            dependencies: ["SandboxPages", "TestKit", "Web", .asyncHTTPClient, .nio, .nioHTTP1],
+            dependencies: [
+                "Domain", "FaultKit", "Postgres", "SandboxPages", "Seeds", "Store", "TestKit", "Web", .asyncHTTPClient,
+                .log, .nio, .nioHTTP1,
+            ],
             path: "Tests/SandboxKit",
             swiftSettings: .strict
         ),
@@ -274,7 +277,10 @@ let package = Package(
         ),
         tests(
             "Reconciliation",
-            of: ["ReconciliationJobs", "SandboxPages", "reconciliation", "ingress", "fulfillment", "gatehouse"],
+            of: [
+                "ReconciliationJobs", "SandboxPages", "reconciliation", "ingress", "fulfillment", "gatehouse",
+                "notifications", "renewals",
+            ],
             [
                 "Domain", "FaultKit", "FulfillmentJobs", "Jobs", "PayPal", "Postgres", "Redis", "SandboxKit", "Sealing",
                 "Seeds", "Store", "ThriveCart", "Web", .asyncHTTPClient, .hummingbird, .log, .nioHTTP1,
@@ -322,7 +328,11 @@ let package = Package(
         ),
         .executableTarget(
             name: "faults",
-            dependencies: ["FaultKit", "Jobs", "Postgres", "Redis", "Seeds", "TestKit", .arguments],
+            dependencies: [
+                "Domain", "FaultKit", "Jobs", "Postgres", "Redis", "SandboxKit", "SandboxPages", "Seeds", "Store",
+                "TestKit",
+                "ThriveCart", .arguments, .asyncHTTPClient,
+            ],
             path: "Tests/Faults/Check",
             swiftSettings: .strict
         ),
