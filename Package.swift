@@ -176,7 +176,10 @@ let package = Package(
         main(
             "gatehouse",
             in: "Control",
-            ["Boot", "ControlCommands", "Outbound", "PayPal", "Postgres", "Redis", "Sealing", .configuration, .log]
+            [
+                "Boot", "ControlCommands", "Jobs", "Outbound", "PayPal", "Postgres", "Redis", "Sealing", .configuration,
+                .log,
+            ]
         ),
 
         service(
@@ -232,7 +235,7 @@ let package = Package(
             ["Domain", "Redis", "SandboxKit", "SandboxPages", "Sealing", .asyncHTTPClient, .log, .nio]
         ),
         tests("Web", [.hummingbird, .httpTypes, .log, .metrics]),
-        tests("Boot", ["PayPal", "Postgres", "Redis", "Sealing", "Web", .configuration, .log]),
+        tests("Boot", ["Jobs", "PayPal", "Postgres", "Redis", "Sealing", "Web", .configuration, .log]),
         tests(
             "Ingress",
             of: ["IngressRoutes"],
