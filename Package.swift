@@ -57,7 +57,7 @@ let package = Package(
             resources: [.embedInCode("Scripts")]
         ),
         shared("Sealing", [.crypto]),
-        shared("Outbound", [.asyncHTTPClient, .crypto, .nio, .nioHTTP1, .nioPosix, .nioSSL]),
+        shared("Outbound", [.crypto, .nio, .nioHTTP1, .nioPosix, .nioSSL]),
 
         // MARK: What we keep, and whom we hear from
 

@@ -24,9 +24,9 @@ import Web
                     logger: process.logger
                 ),
                 queue: jobs,
-                runs: [DeliverMessage.self, PruneMessages.self],
+                runs: [DeliverMessages.self, PruneMessages.self],
                 schedule: [.hourly(PruneMessages())],
-                concurrency: settings.outbound.concurrency,
+                concurrency: DeliverMessages.rounds(of: settings.outbound.concurrency),
                 logger: process.logger
             )
             let mailer = Worker(

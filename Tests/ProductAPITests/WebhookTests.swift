@@ -73,7 +73,7 @@ extension RunningAPI {
                 logger: log.logger
             ),
             queue: jobs,
-            runs: [DeliverMessage.self],
+            runs: [DeliverMessages.self],
             concurrency: 4,
             logger: log.logger
         )
