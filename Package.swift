@@ -169,8 +169,8 @@ let package = Package(
             "ControlCommands",
             [
                 "Domain", "FulfillmentJobs", "Jobs", "NotificationJobs", "Outbound", "PayPal", "Postgres",
-                "ReconciliationJobs", "Redis", "RenewalJobs", "Sealing", "Store", "ThriveCart", .arguments,
-                .asyncHTTPClient, .log, .nio, .nioHTTP1,
+                "ReconciliationJobs", "Redis", "RenewalJobs", "SandboxPages", "Sealing", "Store", "ThriveCart",
+                .arguments, .asyncHTTPClient, .log, .nio, .nioHTTP1,
             ]
         ),
         main(
@@ -269,7 +269,7 @@ let package = Package(
         ),
         tests(
             "Renewal",
-            of: ["RenewalJobs", "renewals"],
+            of: ["RenewalJobs", "notifications", "renewals"],
             [
                 "Domain", "Jobs", "PayPal", "Postgres", "Redis", "SandboxKit", "SandboxPages", "Sealing", "Store",
                 .asyncHTTPClient, .log, .nio, .nioHTTP1,

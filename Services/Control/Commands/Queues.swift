@@ -29,18 +29,28 @@ struct Queues: OperatorCommand {
 
     struct Reply: Answer {
         var queues: [QueueEntry]
+        /// Of charging; absent where Postgres does not answer.
+        var chargingPauses: [PauseEntry]?
 
         func show(on page: inout Page) {
             page.table(Table(queues), otherwise: "No queue yet: nothing was ever enqueued.")
+            PauseEntry.show(chargingPauses ?? [], on: &page)
         }
     }
 
     func answer(at desk: Desk) async throws -> Reply {
         let queues = try desk.queues
+        let watch = PauseWatch()
+        async let pauses = watch.pauses()
         let first = try await QueueSnapshot.take(queues)
-        guard over > .zero, !first.stats.isEmpty else { return Reply(queues: first.entries()) }
-        try await Task.sleep(for: over)
-        return Reply(queues: try await QueueSnapshot.take(queues).entries(since: first))
+        var entries = first.entries()
+        if over > .zero, !first.stats.isEmpty {
+            try await Task.sleep(for: over)
+            entries = try await QueueSnapshot.take(queues).entries(since: first)
+        }
+        let reply = Reply(queues: entries, chargingPauses: await pauses)
+        await watch.close()
+        return reply
     }
 }
 
