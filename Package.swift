@@ -112,7 +112,7 @@ let package = Package(
             "Reconciliation",
             "ReconciliationJobs",
             [
-                "Domain", "FulfillmentJobs", "Jobs", "Postgres", "Redis", "Sealing", "Store", "ThriveCart",
+                "Domain", "FulfillmentJobs", "Jobs", "PayPal", "Postgres", "Redis", "Sealing", "Store", "ThriveCart",
                 .asyncHTTPClient, .log, .metrics,
             ]
         ),
@@ -120,8 +120,8 @@ let package = Package(
             "reconciliation",
             in: "Reconciliation",
             [
-                "Boot", "FulfillmentJobs", "Jobs", "Postgres", "ReconciliationJobs", "Store", "Web", .asyncHTTPClient,
-                .lifecycle,
+                "Boot", "Domain", "FulfillmentJobs", "Jobs", "PayPal", "Postgres", "ReconciliationJobs", "Store", "Web",
+                .asyncHTTPClient, .lifecycle,
             ]
         ),
 
@@ -279,10 +279,8 @@ let package = Package(
             "Reconciliation",
             of: ["ReconciliationJobs", "SandboxPages", "reconciliation", "ingress", "fulfillment", "gatehouse"],
             [
-                "Domain", "FaultKit", "FulfillmentJobs", "Jobs", "Postgres", "Redis", "Sealing", "Seeds", "Store",
-                "ThriveCart",
-                "Web",
-                .asyncHTTPClient, .hummingbird, .log,
+                "Domain", "FaultKit", "FulfillmentJobs", "Jobs", "PayPal", "Postgres", "Redis", "SandboxKit", "Sealing",
+                "Seeds", "Store", "ThriveCart", "Web", .asyncHTTPClient, .hummingbird, .log, .nioHTTP1,
             ]
         ),
         tests(

@@ -33,7 +33,8 @@ import Sealing
             endpointRules: settings.outbound.rules,
             books: Desk.Books(
                 address: settings.thriveCart.address,
-                requestsPerMinute: settings.thriveCart.requestsPerMinute
+                requestsPerMinute: settings.thriveCart.requestsPerMinute,
+                payPalPerMinute: settings.payPalBooksPerMinute
             ),
             // One command asks for a token of its own: it would wait for Redis longer than for PayPal.
             payPal: settings.payPal.settings.map { PayPalClient($0, logger: silent) },

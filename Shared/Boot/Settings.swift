@@ -41,6 +41,8 @@ package struct Settings: Sendable {
 
     package let thriveCart: ThriveCart
     package let payPal: PayPal
+    /// How often all processes together ask PayPal when they compare its books; 0 is without a limit.
+    package let payPalBooksPerMinute: Int
     package let renewals: Renewals
 
     package let sandbox: Sandbox
@@ -158,6 +160,7 @@ package struct Settings: Sendable {
             requestsPerMinute: reader.whole(.thriveCartAPIRate, 0...100_000)
         )
         payPal = reader.payPal()
+        payPalBooksPerMinute = reader.whole(.payPalBooksRate, 0...100_000)
         renewals = Renewals(
             inTwoSteps: reader.choice(.renewalForm, else: RenewalForm.oneStep) == .twoStep,
             searchesTransactions: reader.value(.renewalSearch) { Bool($0.lowercased()) } ?? false,

@@ -45,6 +45,7 @@ package enum Variable: String, CaseIterable, Sendable {
     case payPalWebhookID = "PAYPAL_WEBHOOK_ID"
     case payPalWebhookRoots = "PAYPAL_WEBHOOK_ROOTS"
     case payPalBaseURL = "PAYPAL_BASE_URL"
+    case payPalBooksRate = "PAYPAL_BOOKS_PER_MINUTE"
 
     case renewalForm = "RENEWAL_FORM"
     case renewalSearch = "RENEWAL_SEARCH"
@@ -75,6 +76,7 @@ package enum Variable: String, CaseIterable, Sendable {
         case .databaseURL, .redisURL, .appKeys, .sandboxThriveCartSecret: nil
         case .payPalClientID, .payPalClientSecret, .payPalPartnerMerchantID, .payPalWebhookID: nil
         case .payPalEnvironment: "sandbox"
+        case .payPalBooksRate: "60"
         case .renewalForm: "one-step"
         case .renewalSearch: "false"
         case .renewalRate: "50"
@@ -150,6 +152,7 @@ package enum Variable: String, CaseIterable, Sendable {
         case .payPalWebhookID: "set it to what gatehouse paypal webhooks register printed"
         case .payPalWebhookRoots: "set it to a PEM file of certificates, or leave it empty for those of DigiCert"
         case .payPalBaseURL: "set it to the address of a pretended PayPal, and only beside PAYPAL_ENV=sandbox"
+        case .payPalBooksRate: "set it to how often PayPal may be asked in a minute, 0 to 100000; 0 is no limit"
         case .sandboxWebhookURLs: "set it to addresses of webhooks with commas"
         case .sandboxThriveCartAccount: "set it to the name of the pretended ThriveCart account"
         case .sandboxThriveCartSecret: "set it to the secret word of the pretended ThriveCart account"

@@ -28,7 +28,8 @@ package struct Desk: Sendable {
     let ingress: String
     /// Which addresses may be typed in for endpoints.
     let endpointRules: EndpointURL.Rules
-    private let openPayPal: PayPalClient?
+    /// Nil where nothing says who we are at PayPal.
+    let openPayPal: PayPalClient?
     /// What PayPal signs its webhooks for; nil where none is set.
     let payPalWebhookID: String?
     /// Where ThriveCart's read API is, and how often it may be asked.
@@ -38,10 +39,17 @@ package struct Desk: Sendable {
         package var address: String
         /// 0 is without a limit.
         package var requestsPerMinute: Int
+        /// How often PayPal is asked about its books; 0 is without a limit.
+        package var payPalPerMinute: Int
 
-        package init(address: String = ThriveCartAPI.address, requestsPerMinute: Int = 60) {
+        package init(
+            address: String = ThriveCartAPI.address,
+            requestsPerMinute: Int = 60,
+            payPalPerMinute: Int = 60
+        ) {
             self.address = address
             self.requestsPerMinute = requestsPerMinute
+            self.payPalPerMinute = payPalPerMinute
         }
     }
 

@@ -23,7 +23,9 @@ struct Correlation {
     /// Nobody is known: in a moment somebody may be.
     func nobody(_ delivery: PayPalDelivery, at now: Date) -> Effect {
         if isContradiction { return .nobody(.flagged("another-account")) }
-        if now.timeIntervalSince(delivery.receivedAt) < ApplyPayPalEvent.rowPatience { return .tooEarly }
+        // What is found in PayPal's books is late: nothing about it is on its way any more.
+        let isFresh = now.timeIntervalSince(delivery.receivedAt) < ApplyPayPalEvent.rowPatience
+        if isFresh, delivery.record.source != .reconciliation { return .tooEarly }
         return .nobody(.flagged("no-merchant"))
     }
 }
