@@ -57,7 +57,7 @@ let package = Package(
             resources: [.embedInCode("Scripts")]
         ),
         shared("Sealing", [.crypto]),
-        shared("Outbound", [.asyncHTTPClient, .crypto, .nio, .nioHTTP1, .nioPosix, .nioSSL]),
+        shared("Outbound", [.crypto, .nio, .nioHTTP1, .nioPosix, .nioSSL]),
 
         // MARK: What we keep, and whom we hear from
 
@@ -169,14 +169,17 @@ let package = Package(
             "ControlCommands",
             [
                 "Domain", "FulfillmentJobs", "Jobs", "NotificationJobs", "Outbound", "PayPal", "Postgres",
-                "ReconciliationJobs", "Redis", "RenewalJobs", "Sealing", "Store", "ThriveCart", .arguments,
-                .asyncHTTPClient, .log, .nio, .nioHTTP1,
+                "ReconciliationJobs", "Redis", "RenewalJobs", "SandboxPages", "Sealing", "Store", "ThriveCart",
+                .arguments, .asyncHTTPClient, .log, .nio, .nioHTTP1,
             ]
         ),
         main(
             "gatehouse",
             in: "Control",
-            ["Boot", "ControlCommands", "Outbound", "PayPal", "Postgres", "Redis", "Sealing", .configuration, .log]
+            [
+                "Boot", "ControlCommands", "Jobs", "Outbound", "PayPal", "Postgres", "Redis", "Sealing", .configuration,
+                .log,
+            ]
         ),
 
         service(
@@ -232,7 +235,7 @@ let package = Package(
             ["Domain", "Redis", "SandboxKit", "SandboxPages", "Sealing", .asyncHTTPClient, .log, .nio]
         ),
         tests("Web", [.hummingbird, .httpTypes, .log, .metrics]),
-        tests("Boot", ["PayPal", "Postgres", "Redis", "Sealing", "Web", .configuration, .log]),
+        tests("Boot", ["Jobs", "PayPal", "Postgres", "Redis", "Sealing", "Web", .configuration, .log]),
         tests(
             "Ingress",
             of: ["IngressRoutes"],
@@ -269,7 +272,7 @@ let package = Package(
         ),
         tests(
             "Renewal",
-            of: ["RenewalJobs", "renewals"],
+            of: ["RenewalJobs", "notifications", "renewals"],
             [
                 "Domain", "Jobs", "PayPal", "Postgres", "Redis", "SandboxKit", "SandboxPages", "Sealing", "Store",
                 .asyncHTTPClient, .log, .nio, .nioHTTP1,

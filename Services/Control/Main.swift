@@ -1,6 +1,7 @@
 import Boot
 import Configuration
 import ControlCommands
+import Jobs
 import Logging
 import PayPal
 import Postgres
@@ -27,6 +28,7 @@ import Sealing
             database: needs.contains(.database) ? settings.postgres.map { PostgresPool($0, logger: silent) } : nil,
             redis: needs.contains(.redis) ? settings.redis.map { RedisClient($0, logger: silent) } : nil,
             sealer: settings.keys.map { Sealer($0) },
+            shards: settings.queueShards,
             ingress: settings.appURL,
             endpointRules: settings.outbound.rules,
             books: Desk.Books(

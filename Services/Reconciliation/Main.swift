@@ -18,7 +18,7 @@ import Web
             let settings = process.settings
             let redis = try process.redis()
             let store = Store(try process.postgres { try await Schema.migrations.pending(in: $0) })
-            let jobs = JobQueue(redis: redis, logger: process.logger)
+            let jobs = process.jobQueue(redis)
             let http = HTTPClient(eventLoopGroupProvider: .singleton)
             var options = Worker<ReconciliationDependencies>.Options()
             options.drainLimit = settings.drain

@@ -21,6 +21,7 @@ package enum Variable: String, CaseIterable, Sendable {
     case logFormat = "LOG_FORMAT"
 
     case workerConcurrency = "WORKER_CONCURRENCY"
+    case queueShards = "QUEUE_SHARDS"
     case postgresPool = "POSTGRES_POOL"
     case redisDurability = "REDIS_DURABILITY"
     case drainSeconds = "DRAIN_SECONDS"
@@ -100,7 +101,7 @@ package enum Variable: String, CaseIterable, Sendable {
         case .redisDurability: "check"
         case .drainSeconds: "30"
         case .shutdownDelaySeconds: "0"
-        case .outboundAllow, .sendmail, .mailFrom: ""
+        case .outboundAllow, .sendmail, .mailFrom, .queueShards: ""
         case .outboundPlain: "false"
         case .deliveryConcurrency: "2000"
         case .messageRetentionDays: "30"
@@ -127,6 +128,8 @@ package enum Variable: String, CaseIterable, Sendable {
         case .logLevel: "set it to trace, debug, info, notice, warning, error or critical"
         case .logFormat: "set it to json or text"
         case .workerConcurrency: "set it to how many jobs run at once, 1 to 1000"
+        case .queueShards:
+            "set it to queues and how many shards each has, 2 to 64, such as fulfillment=4,notifications=2"
         case .postgresPool: "set it to how many connections are kept, 1 to 100"
         case .redisDurability: "set it to check, or to trust where Redis hides its settings"
         case .drainSeconds: "set it to how long running work may take to end, 1 to 3600"

@@ -1,3 +1,4 @@
+package import Jobs
 package import Outbound
 package import PayPal
 package import Postgres
@@ -21,6 +22,8 @@ package struct Desk: Sendable {
     private let openDatabase: PostgresPool?
     private let openRedis: RedisClient?
     private let openSealer: Sealer?
+    /// How many shards a queue has, where it has several.
+    let shards: [QueueName: Int]
     /// How others reach the ingress, without a slash at the end.
     let ingress: String
     /// Which addresses may be typed in for endpoints.
@@ -54,6 +57,7 @@ package struct Desk: Sendable {
         database: PostgresPool?,
         redis: RedisClient?,
         sealer: Sealer?,
+        shards: [QueueName: Int] = [:],
         ingress: String,
         endpointRules: EndpointURL.Rules = .strict,
         books: Books = Books(),
@@ -63,6 +67,7 @@ package struct Desk: Sendable {
         openDatabase = database
         openRedis = redis
         openSealer = sealer
+        self.shards = shards
         self.ingress = ingress
         self.endpointRules = endpointRules
         openPayPal = payPal
