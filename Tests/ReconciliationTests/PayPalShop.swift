@@ -202,17 +202,3 @@ struct PayPalShop: Sendable {
         .decode(String.self)
     }
 }
-
-extension RunningPayPal {
-    /// A vault token of a PayPal buyer.
-    func payPalToken() async throws -> String {
-        let setup = try await call(
-            .POST,
-            "/v3/vault/setup-tokens",
-            #"{"payment_source":{"paypal":{"usage_type":"MERCHANT"}}}"#
-        )
-        sandbox.approveSetupToken(setup.id)
-        let body = #"{"payment_source":{"token":{"id":"\#(setup.id)","type":"SETUP_TOKEN"}}}"#
-        return try await call(.POST, "/v3/vault/payment-tokens", body).id
-    }
-}

@@ -153,7 +153,7 @@ import Testing
             stateSince: opened,
             createdAt: opened
         )
-        let token = try await payPal.payPalToken()
+        let token = try await payPal.vaultToken()
         let id = VaultSubscription.ID.new(at: opened)
         let anchor = Date(timeIntervalSinceNow: -60)
         let made = VaultSubscription(
