@@ -311,7 +311,10 @@ let package = Package(
         ),
         .target(
             name: "FaultKit",
-            dependencies: ["Postgres", "Redis", "Seeds", "TestKit", .asyncHTTPClient, .nio, .nioHTTP1],
+            dependencies: [
+                "Domain", "Postgres", "Redis", "Sealing", "Seeds", "Store", "TestKit", .asyncHTTPClient, .nio,
+                .nioHTTP1,
+            ],
             path: "Tests/Faults",
             exclude: ["Careless", "Check", "PowerCut"],
             swiftSettings: .strict
@@ -348,7 +351,8 @@ let package = Package(
             name: "bench",
             dependencies: [
                 "Domain", "FaultKit", "FulfillmentJobs", "Jobs", "NotificationJobs", "Postgres", "Redis", "Sealing",
-                "Seeds", "Store", "TestKit", "notifications", .arguments, .lifecycle, .log, .nio,
+                "Seeds", "Store", "TestKit", "notifications", .arguments, .asyncHTTPClient, .lifecycle, .log, .nio,
+                .nioHTTP1,
             ],
             path: "Tests/Bench",
             swiftSettings: .strict

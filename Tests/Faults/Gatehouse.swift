@@ -187,6 +187,12 @@ package actor Gatehouse {
         return try ServerProcess(.init(Self.program("gatehouse"), words, environment: environment, log: log))
     }
 
+    /// Starts another of our programs beside them; whoever asks for it ends it.
+    package func launch(program name: String, more: [String: String] = [:]) throws -> ServerProcess {
+        launched += 1
+        return try ServerProcess(process(name, launched, more))
+    }
+
     /// What a setting of its processes holds.
     package func setting(_ name: String) -> String? { environment[name] }
 
