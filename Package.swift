@@ -317,7 +317,10 @@ let package = Package(
         ),
         .target(
             name: "FaultKit",
-            dependencies: ["Postgres", "Redis", "Seeds", "TestKit", .asyncHTTPClient, .nio, .nioHTTP1],
+            dependencies: [
+                "Domain", "Postgres", "Redis", "Sealing", "Seeds", "Store", "TestKit", .asyncHTTPClient, .nio,
+                .nioHTTP1,
+            ],
             path: "Tests/Faults",
             exclude: ["Careless", "Check", "PowerCut"],
             swiftSettings: .strict
@@ -358,7 +361,8 @@ let package = Package(
             name: "bench",
             dependencies: [
                 "Domain", "FaultKit", "FulfillmentJobs", "Jobs", "NotificationJobs", "Postgres", "Redis", "Sealing",
-                "Seeds", "Store", "TestKit", "notifications", .arguments, .lifecycle, .log, .nio,
+                "Seeds", "Store", "TestKit", "notifications", .arguments, .asyncHTTPClient, .lifecycle, .log, .nio,
+                .nioHTTP1,
             ],
             path: "Tests/Bench",
             swiftSettings: .strict
