@@ -85,8 +85,8 @@ struct Measure: Sendable {
         Measure(name: "fairness", what: "Waiting for the first attempt while other endpoints hang.") {
             try await FairnessBench(seconds: $0).run()
         },
-        Measure(name: "renewals", what: "Finding what is due, of a million subscriptions.") { _ in
-            try await RenewalBench().run()
+        Measure(name: "renewals", what: "Finding what is due, of a million subscriptions; charging it.") {
+            try await RenewalBench().run() + ChargeBench(seconds: $0).run()
         },
         Measure(name: "access", what: "Is this member allowed, of a million.") {
             try await AccessBench(seconds: $0).run()

@@ -190,6 +190,17 @@ package struct RenewalInvariant: Sendable {
             WHERE k.total IS DISTINCT FROM b.total
             """
         },
+        RenewalInvariant(name: "I12", says: "who has paid is a subscriber within a day", isGrave: false) { now in
+            """
+            SELECT s.id AS subscription, 0 AS period,
+                c.id || ' was captured, and the shop has not finished the activation' AS detail
+            FROM paypal_captures c
+            JOIN vault_subscriptions s ON s.id = c.subscription
+            WHERE c.status = 'COMPLETED'
+              AND s.status IN ('approving', 'activating')
+              AND c.created_at < \(now.addingTimeInterval(-86_400))
+            """
+        },
     ]
 }
 

@@ -90,7 +90,7 @@ extension Transaction {
         )
     }
 
-    private func raise(_ alarm: RenewalAlarm, of id: VaultSubscription.ID, at now: Date) throws(PostgresError) {
+    package func raise(_ alarm: RenewalAlarm, of id: VaultSubscription.ID, at now: Date) throws(PostgresError) {
         try run(
             """
             INSERT INTO charge_alarms (subscription, period, kind, detail, at)
@@ -105,6 +105,7 @@ extension RenewalEvent {
     fileprivate var period: Int? {
         switch self {
         case .wake, .end: nil
+        case .chargeFirst: 0
         case .chargeNow(let period), .resolve(let period, _): period
         case .answered(let key, _, _), .ordered(let key, _, _), .lookedUp(let key, _, _), .learned(let key, _):
             key.period
@@ -113,7 +114,7 @@ extension RenewalEvent {
 
     fileprivate var evidence: (ChargeAttempt.Key, (what: String, externalID: String?))? {
         switch self {
-        case .wake, .end, .chargeNow, .resolve: nil
+        case .wake, .chargeFirst, .end, .chargeNow, .resolve: nil
         case .ordered(let key, _, let order): (key, ("ordered", order))
         case .learned(let key, let fact): (key, fact.evidence)
         case .answered(let key, _, let answer):
