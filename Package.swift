@@ -57,7 +57,7 @@ let package = Package(
             resources: [.embedInCode("Scripts")]
         ),
         shared("Sealing", [.crypto]),
-        shared("Outbound", [.asyncHTTPClient, .crypto, .nio, .nioHTTP1, .nioPosix, .nioSSL]),
+        shared("Outbound", [.crypto, .nio, .nioHTTP1, .nioPosix, .nioSSL]),
 
         // MARK: What we keep, and whom we hear from
 
@@ -112,7 +112,7 @@ let package = Package(
             "Reconciliation",
             "ReconciliationJobs",
             [
-                "Domain", "FulfillmentJobs", "Jobs", "Postgres", "Redis", "Sealing", "Store", "ThriveCart",
+                "Domain", "FulfillmentJobs", "Jobs", "PayPal", "Postgres", "Redis", "Sealing", "Store", "ThriveCart",
                 .asyncHTTPClient, .log, .metrics,
             ]
         ),
@@ -120,8 +120,8 @@ let package = Package(
             "reconciliation",
             in: "Reconciliation",
             [
-                "Boot", "FulfillmentJobs", "Jobs", "Postgres", "ReconciliationJobs", "Store", "Web", .asyncHTTPClient,
-                .lifecycle,
+                "Boot", "Domain", "FulfillmentJobs", "Jobs", "PayPal", "Postgres", "ReconciliationJobs", "Store", "Web",
+                .asyncHTTPClient, .lifecycle,
             ]
         ),
 
@@ -176,7 +176,10 @@ let package = Package(
         main(
             "gatehouse",
             in: "Control",
-            ["Boot", "ControlCommands", "Outbound", "PayPal", "Postgres", "Redis", "Sealing", .configuration, .log]
+            [
+                "Boot", "ControlCommands", "Jobs", "Outbound", "PayPal", "Postgres", "Redis", "Sealing", .configuration,
+                .log,
+            ]
         ),
 
         service(
@@ -232,7 +235,7 @@ let package = Package(
             ["Domain", "Redis", "SandboxKit", "SandboxPages", "Sealing", .asyncHTTPClient, .log, .nio]
         ),
         tests("Web", [.hummingbird, .httpTypes, .log, .metrics]),
-        tests("Boot", ["PayPal", "Postgres", "Redis", "Sealing", "Web", .configuration, .log]),
+        tests("Boot", ["Jobs", "PayPal", "Postgres", "Redis", "Sealing", "Web", .configuration, .log]),
         tests(
             "Ingress",
             of: ["IngressRoutes"],
@@ -276,10 +279,8 @@ let package = Package(
             "Reconciliation",
             of: ["ReconciliationJobs", "SandboxPages", "reconciliation", "ingress", "fulfillment", "gatehouse"],
             [
-                "Domain", "FaultKit", "FulfillmentJobs", "Jobs", "Postgres", "Redis", "Sealing", "Seeds", "Store",
-                "ThriveCart",
-                "Web",
-                .asyncHTTPClient, .hummingbird, .log,
+                "Domain", "FaultKit", "FulfillmentJobs", "Jobs", "PayPal", "Postgres", "Redis", "SandboxKit", "Sealing",
+                "Seeds", "Store", "ThriveCart", "Web", .asyncHTTPClient, .hummingbird, .log, .nioHTTP1,
             ]
         ),
         tests(

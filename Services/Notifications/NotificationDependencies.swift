@@ -14,10 +14,10 @@ package struct NotificationDependencies: Sendable {
     /// How long what is settled is kept.
     let retention: Duration
     let logger: Logger
+    let attempts: AttemptBook
     private let client: GuardedClient
     private let rules: EndpointURL.Rules
-    private let claims: Gathering<DeliveryClaim, ClaimAnswer>
-    private let attempts: Gathering<DeliveryAttempt, Bool>
+    private let searches: Gathering<DueSearch, DueDeliveries>
 
     package init(
         store: Store,
@@ -36,70 +36,78 @@ package struct NotificationDependencies: Sendable {
         self.rules = rules
         self.retention = retention
         self.logger = logger
-        claims = Gathering { claims in try await store.transaction { try $0.claim(claims, at: now()) } }
-        attempts = Gathering { attempts in
-            let recorded = try await store.transaction { transaction in
-                let recorded = try transaction.record(attempts, at: now())
-                for endpoint in recorded.switchedOff {
-                    let key = "\(endpoint.id)/\(endpoint.stateSince.timeIntervalSince1970)"
-                    guard let mail = try Letter.endpointOff(endpoint).mail(about: key, at: now()) else { continue }
-                    try transaction.stage(mail)
-                }
-                return recorded
-            }
-            for endpoint in recorded.switchedOff {
-                logger.warning(
-                    "an endpoint is switched off",
-                    metadata: ["endpoint": "\(endpoint.id)", "state": "\(endpoint.state.rawValue)"]
-                )
-            }
-            do {
-                try await jobs.enqueue(recorded.next)
-            } catch {
-                logger.warning("retries wait for the sweep", metadata: ["error": "\(error)"])
-            }
-            return attempts.map { _ in true }
+        searches = Gathering(limit: 16) { searches in try await store.read { try $0.due(searches, at: now()) } }
+        attempts = AttemptBook { attempts in
+            try await Self.keep(attempts, in: store, jobs, at: now(), logger)
         }
     }
 
-    func claim(_ claim: DeliveryClaim) async throws -> ClaimAnswer { try await claims(claim) }
-
-    func record(_ attempt: DeliveryAttempt) async throws { _ = try await attempts(attempt) }
-
-    /// By whose wire it goes.
-    func headers(for outgoing: OutgoingDelivery, at now: Date) throws -> [(String, String)] {
-        guard outgoing.isForMerchant else { return try SiteWire.headers(for: outgoing, openedBy: sealer, at: now) }
-        // Because a message to a merchant is staged together with its forward.
-        guard let forward = outgoing.forward else { throw SiteWire.NoSecret() }
-        return try MerchantWire.headers(for: outgoing, forward, openedBy: sealer, at: now)
+    private static func keep(
+        _ attempts: [DeliveryAttempt],
+        in store: Store,
+        _ jobs: JobQueue,
+        at now: Date,
+        _ logger: Logger
+    ) async throws {
+        let recorded = try await store.transaction { transaction in
+            let recorded = try transaction.record(attempts, at: now)
+            for endpoint in recorded.switchedOff {
+                let key = "\(endpoint.id)/\(endpoint.stateSince.timeIntervalSince1970)"
+                guard let mail = try Letter.endpointOff(endpoint).mail(about: key, at: now) else { continue }
+                try transaction.stage(mail)
+            }
+            return recorded
+        }
+        for endpoint in recorded.switchedOff {
+            logger.warning(
+                "an endpoint is switched off",
+                metadata: ["endpoint": "\(endpoint.id)", "state": "\(endpoint.state.rawValue)"]
+            )
+        }
+        do {
+            try await jobs.enqueue(recorded.next)
+        } catch {
+            logger.warning("retries wait for the sweep", metadata: ["error": "\(error)"])
+        }
     }
 
-    /// Posts the bytes as they are. An address that was allowed when it was given, and is not any more, is not called.
-    func post(_ outgoing: OutgoingDelivery, _ headers: [(String, String)]) async -> GuardedClient.Outcome {
+    func due(_ search: DueSearch) async throws -> DueDeliveries { try await searches(search) }
+
+    /// An address that was allowed when it was given, and is not any more, is not called.
+    func line(
+        to address: String,
+        width: Int,
+        next: @escaping @Sendable () -> GuardedClient.Request?,
+        ended: @escaping @Sendable (Int, GuardedClient.Outcome, Duration) -> Void
+    ) async throws(GuardedClient.Failure) -> Line {
         let url: EndpointURL
         do {
-            url = try EndpointURL(outgoing.url, rules: rules)
+            url = try EndpointURL(address, rules: rules)
         } catch {
-            return .failed(.addressNotAllowed)
+            throw .addressNotAllowed
         }
-        return await client.post(outgoing.body, to: url, headers: headers)
+        return try await client.line(to: url, width: width, next: next, ended: ended)
     }
 }
 
 extension JobQueue {
-    /// A job for each plan at its time; one that is there already stays as it is.
+    /// A round at the endpoint of each plan, at the plan's time; one that is there already stays as it is.
     package func enqueue(_ planned: [PlannedDelivery]) async throws(JobsError) {
+        try await enqueueRounds(
+            planned.map { plan in
+                (plan.endpoint, DeliverMessages.id(of: plan), plan.dueAt <= Date() ? .now : .at(plan.dueAt))
+            }
+        )
+    }
+
+    func enqueueRounds(_ rounds: [(Endpoint.ID, JobID, JobTime)]) async throws(JobsError) {
+        guard !rounds.isEmpty else { return }
         var requests: [EnqueueRequest] = []
-        for plan in planned {
-            requests.append(
-                EnqueueRequest(
-                    id: DeliverMessage.id(of: plan),
-                    time: .at(plan.dueAt),
-                    envelope: try JobEnvelope(DeliverMessage(plan))
-                )
-            )
+        requests.reserveCapacity(rounds.count)
+        for (endpoint, id, time) in rounds {
+            let envelope = try JobEnvelope(DeliverMessages(to: endpoint))
+            requests.append(EnqueueRequest(id: id, time: time, envelope: envelope))
         }
-        guard !requests.isEmpty else { return }
-        _ = try await enqueueEnvelopes(requests, on: DeliverMessage.queue)
+        _ = try await enqueueEnvelopes(requests, on: DeliverMessages.queue)
     }
 }

@@ -9,6 +9,8 @@ package struct EndpointURL: Hashable, Sendable {
     /// Lower case, without a trailing dot.
     package let host: String
     package let port: Int
+    /// Path and query as a request line has them: what a URI can't hold is escaped, the rest stays as it was typed.
+    package let path: String
 
     package struct Rules: Sendable {
         /// `http://` as well; for development only.
@@ -54,7 +56,21 @@ package struct EndpointURL: Hashable, Sendable {
         host = (halves.first ?? "").lowercased()
         port = try Self.port(halves.count == 2 ? halves[1] : nil, secure: isSecure, rules: rules)
         try Self.check(host: host, rules: rules)
+        path = Self.path(rest[authority.endIndex...])
         self.text = text
+    }
+
+    private static func path(_ rest: Substring) -> String {
+        var path = rest.first == "/" ? "" : "/"
+        for byte in rest.utf8 {
+            switch byte {
+            case UInt8(ascii: "\""), UInt8(ascii: "<"), UInt8(ascii: ">"), UInt8(ascii: "^"), UInt8(ascii: "`"),
+                UInt8(ascii: "{"), UInt8(ascii: "|"), UInt8(ascii: "}"):
+                path += "%" + String(byte, radix: 16, uppercase: true)
+            default: path.unicodeScalars.append(Unicode.Scalar(byte))
+            }
+        }
+        return path
     }
 
     private static func port(_ digits: Substring?, secure: Bool, rules: Rules) throws(Refusal) -> Int {

@@ -1,8 +1,7 @@
-package import AsyncHTTPClient
 package import NIOCore
-import NIOHTTP1
 import NIOPosix
 import NIOSSL
+import Synchronization
 
 /// The one way out to an address that somebody typed in.
 ///
@@ -14,8 +13,7 @@ package struct GuardedClient: Sendable {
     private let resolver: any AddressResolver
     private let group: any EventLoopGroup
     private let limits: Limits
-    private let trustedCertificates: String?
-    private let clients = PinnedClients()
+    private let shelves: ConnectionShelves
 
     package struct Limits: Sendable {
         /// From the first byte of the name look-up to the last of the answer.
@@ -41,7 +39,22 @@ package struct GuardedClient: Sendable {
         self.resolver = resolver
         self.group = group
         self.limits = limits
-        self.trustedCertificates = trustedCertificates
+        shelves = ConnectionShelves(trustedCertificates: trustedCertificates)
+    }
+
+    /// What is asked of the address of a line.
+    package struct Request: Sendable {
+        /// The caller's, to know it by.
+        package var number: Int
+        package var headers: [(String, String)]
+        /// Sent unchanged by POST; nil is a GET.
+        package var body: [UInt8]?
+
+        package init(number: Int = 0, headers: [(String, String)], body: [UInt8]?) {
+            self.number = number
+            self.headers = headers
+            self.body = body
+        }
     }
 
     /// What came of a request. An answer of any status is an answer.
@@ -71,6 +84,8 @@ package struct GuardedClient: Sendable {
         case unreachable, certificate
         case timedOut = "timed out"
         case brokenAnswer = "broken answer"
+        /// A header that would have been read as two.
+        case brokenRequest = "broken request"
     }
 
     /// The one text that is shown for a failed request: with more, the form would be a port scanner.
@@ -78,34 +93,49 @@ package struct GuardedClient: Sendable {
 
     /// Posts `body` unchanged.
     package func post(_ body: [UInt8], to url: EndpointURL, headers: [(String, String)]) async -> Outcome {
-        await request(.POST, url, headers: headers, body: body)
+        await send(Request(headers: headers, body: body), to: url)
     }
 
     /// Fetches what is there.
     package func get(_ url: EndpointURL, headers: [(String, String)] = []) async -> Outcome {
-        await request(.GET, url, headers: headers, body: nil)
+        await send(Request(headers: headers, body: nil), to: url)
     }
 
-    private func request(
-        _ method: HTTPMethod,
-        _ url: EndpointURL,
-        headers: [(String, String)],
-        body: [UInt8]?
-    ) async -> Outcome {
-        let clock = ContinuousClock()
-        let deadline = clock.now + limits.timeout
-        do {
-            let target = try await checkedAddress(of: url)
-            var request = HTTPClientRequest(url: url.text)
-            request.method = method
-            for (name, value) in headers { request.headers.add(name: name, value: value) }
-            if let body { request.body = .bytes(body) }
-            return try await send(request, to: url, at: target, within: deadline - clock.now)
-        } catch let failure as Failure {
-            return .failed(failure)
+    private func send(_ request: Request, to url: EndpointURL) async -> Outcome {
+        let single = Single(request)
+        do throws(Failure) {
+            let line = try await line(to: url, next: { single.take() }, ended: { _, outcome, _ in single.end(outcome) })
+            await line.end()
+            return single.outcome
         } catch {
-            return .failed(Self.failure(for: error))
+            return .failed(error)
         }
+    }
+
+    /// A line to the address, for requests of which `width` are under way at once. The name is resolved and checked here,
+    /// for as long as the line lasts: seconds.
+    ///
+    /// - Parameters:
+    ///   - next: what is to be sent next, or nil for nothing now. Called on an event loop, so it must not block.
+    ///   - ended: how a request ended and how long it took. Likewise; nothing is heard of what is cancelled.
+    package func line(
+        to url: EndpointURL,
+        width: Int = 1,
+        next: @escaping @Sendable () -> Request?,
+        ended: @escaping @Sendable (_ number: Int, Outcome, Duration) -> Void
+    ) async throws(Failure) -> Line {
+        let deadline = NIODeadline.now() + TimeAmount(limits.timeout)
+        let target = Target(url, at: try await checkedAddress(of: url))
+        let loop = group.next()
+        return Line(
+            to: target,
+            width: width,
+            over: shelves.shelf(of: loop),
+            limits: limits,
+            firstDeadline: deadline,
+            next: next,
+            ended: ended
+        )
     }
 
     /// One of the name's addresses, all of which must be allowed: a mixed answer is a trap.
@@ -122,80 +152,48 @@ package struct GuardedClient: Sendable {
         }
         return first
     }
+}
 
-    private func send(
-        _ request: HTTPClientRequest,
-        to url: EndpointURL,
-        at address: SocketAddress,
-        within timeout: Duration
-    ) async throws -> Outcome {
-        guard timeout > .zero, let ip = address.ipAddress else { return .failed(.timedOut) }
-        let key = PinnedClients.Key(host: url.host, address: ip)
-        let clock = ContinuousClock()
-        let deadline = clock.now + timeout
-        var mayRepeat = true
-        while true {
-            let (client, isUsedAgain) = clients.take(key) {
-                HTTPClient(eventLoopGroupProvider: .shared(group), configuration: configuration(url.host, ip))
-            }
-            do {
-                let answer = try await read(client.execute(request, timeout: TimeAmount(deadline - clock.now)))
-                clients.giveBack(key, client, isBroken: false)
-                return .answered(answer)
-            } catch {
-                clients.giveBack(key, client, isBroken: true)
-                // A connection that waited for its next use may be closed by the other side at that very moment.
-                guard isUsedAgain, mayRepeat, (error as? HTTPClientError) == .remoteConnectionClosed else {
-                    throw error
-                }
-                mayRepeat = false
-            }
+/// Where a line goes: the checked address, and the name that stays for `Host`, SNI and the certificate.
+struct Target: Sendable {
+    /// Connections are shared by what goes to one name at one address, and by nothing else.
+    struct Key: Hashable, Sendable {
+        var isSecure: Bool
+        var host: String
+        var port: Int
+        var address: NetworkAddress?
+    }
+
+    let key: Key
+    let address: SocketAddress
+    /// As it stands in the `Host` header.
+    let authority: String
+    /// Path and query, as the request line has them.
+    let path: String
+
+    init(_ url: EndpointURL, at address: SocketAddress) {
+        key = Key(isSecure: url.isSecure, host: url.host, port: url.port, address: NetworkAddress(address))
+        self.address = address
+        authority = url.port == (url.isSecure ? 443 : 80) ? url.host : "\(url.host):\(url.port)"
+        path = url.path
+    }
+}
+
+/// One request as a line wants it: handed out once, then its outcome.
+private final class Single: Sendable {
+    private let state: Mutex<(request: GuardedClient.Request?, outcome: GuardedClient.Outcome)>
+
+    /// A request that was cancelled has taken too long for whoever asked.
+    init(_ request: GuardedClient.Request) { state = Mutex((request, .failed(.timedOut))) }
+
+    func take() -> GuardedClient.Request? {
+        state.withLock { state in
+            defer { state.request = nil }
+            return state.request
         }
     }
 
-    /// A client for one address, since the pinned address is part of its configuration.
-    private func configuration(_ host: String, _ ip: String) -> HTTPClient.Configuration {
-        var tls = TLSConfiguration.makeClientConfiguration()
-        if let trustedCertificates { tls.trustRoots = .file(trustedCertificates) }
-        var configuration = HTTPClient.Configuration(
-            tlsConfiguration: tls,
-            redirectConfiguration: .disallow,
-            timeout: .init(connect: .seconds(10)),
-            proxy: nil,
-            decompression: .disabled
-        )
-        configuration.dnsOverride = [host: ip]
-        configuration.httpVersion = .http1Only
-        configuration.maximumUsesPerConnection = 1000
-        configuration.connectionPool.idleTimeout = .seconds(10)
-        // Many endpoints may be at one host: how many requests go there at once is the queue's to say.
-        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 10_000
-        // The schedule tries again, not the client: a closed port is known at once.
-        configuration.connectionPool.retryConnectionEstablishment = false
-        return configuration
-    }
+    func end(_ outcome: GuardedClient.Outcome) { state.withLock { $0.outcome = outcome } }
 
-    private func read(_ response: HTTPClientResponse) async throws -> Answer {
-        var body: [UInt8] = []
-        for try await part in response.body {
-            body.append(contentsOf: part.readableBytesView.prefix(limits.answer - body.count))
-            if body.count >= limits.answer { break }
-        }
-        return Answer(
-            status: Int(response.status.code),
-            body: body,
-            retryAfter: response.headers.first(name: "retry-after")
-        )
-    }
-
-    private static func failure(for error: any Error) -> Failure {
-        switch error {
-        case let error as HTTPClientError
-        where [.connectTimeout, .deadlineExceeded, .readTimeout, .writeTimeout, .tlsHandshakeTimeout].contains(error):
-            .timedOut
-        case is HTTPParserError, is HTTPClientError: .brokenAnswer
-        case is NIOSSLError, is NIOSSLExtraError, is BoringSSLError: .certificate
-        default: .unreachable
-        }
-    }
+    var outcome: GuardedClient.Outcome { state.withLock { $0.outcome } }
 }

@@ -14,7 +14,7 @@ package struct PlannedDelivery: Sendable, Hashable {
 package struct Relayed: Sendable {
     /// Messages taken; none when there are none, or when another relay is at it.
     package var messages = 0
-    /// In the order of their messages.
+    /// The first for each endpoint that has new ones.
     package var deliveries: [PlannedDelivery] = []
     /// Those that members should have a letter about, in their order.
     package var mailable: [MailableMessage] = []
@@ -35,38 +35,74 @@ extension Transaction {
         guard try rows("SELECT pg_try_advisory_xact_lock(\(Self.relayLock))").decode(Bool.self) == [true] else {
             return Relayed()
         }
+        try planForGrowth()
         let messages = try rows(
             """
-            SELECT id FROM outbox WHERE relayed_at IS NULL ORDER BY position LIMIT \(limit)
+            DELETE FROM outbox_waiting
+            WHERE position IN (SELECT position FROM outbox_waiting ORDER BY position LIMIT \(limit))
+            RETURNING message
             """
         )
         .decode(UUID.self)
         guard !messages.isEmpty else { return Relayed() }
-        let deliveries = try planned(
-            """
-            WITH made AS (
-                INSERT INTO deliveries (id, owner, endpoint, message, position, subject, due_at, created_at)
-                SELECT gen_random_uuid(), m.owner, e.id, m.id, m.position, \(raw: Self.subject),
-                    \(now), \(now)
-                FROM outbox m
-                JOIN endpoints e ON e.owner = m.owner AND e.state = 'enabled'
-                WHERE m.id = ANY(\(messages))
-                  AND \(Self.wanted)
-                  AND (m.merchant IS NULL
-                    OR EXISTS (SELECT FROM merchants r WHERE r.id = m.merchant AND r.webhooks_url IS NOT NULL))
-                ORDER BY m.position
-                ON CONFLICT (endpoint, message) DO NOTHING
-                RETURNING id, endpoint, turn, due_at, position
-            )
-            SELECT id, endpoint, turn, due_at FROM made ORDER BY position
-            """
-        )
-        try run("UPDATE outbox SET relayed_at = \(now) WHERE id = ANY(\(messages))")
         return Relayed(
             messages: messages.count,
-            deliveries: deliveries,
+            deliveries: try makeDeliveries(of: messages, at: now),
             mailable: try mailable(messages, kinds)
         )
+    }
+
+    /// Answers with the first for each endpoint.
+    ///
+    /// Endpoints are looked up by what a message names, three ways: with one condition for all three, each message would be
+    /// tried on every endpoint of its owner. Ids begin with the message's time, so that their index grows at its end.
+    private func makeDeliveries(of messages: [UUID], at now: Date) throws(PostgresError) -> [PlannedDelivery] {
+        try planned(
+            """
+            WITH m AS MATERIALIZED (
+                SELECT m.id, m.owner, m.position, m.type, m.plan, m.order_id, \(raw: Self.subject) AS subject
+                FROM outbox m
+                WHERE m.id = ANY(\(messages))
+                  AND (m.merchant IS NULL
+                    OR EXISTS (SELECT FROM merchants r WHERE r.id = m.merchant AND r.webhooks_url IS NOT NULL))
+            ), found AS (
+                SELECT m.id AS message, e.id AS endpoint
+                FROM m
+                JOIN endpoints e ON e.owner = m.owner AND e.plan IS NULL
+                UNION ALL
+                SELECT m.id, e.id
+                FROM m
+                JOIN endpoints e ON e.plan = m.plan AND e.owner = m.owner
+                UNION
+                SELECT m.id, e.id
+                FROM m
+                JOIN order_items i ON i.order_id = m.order_id
+                JOIN plan_items p ON p.site = m.owner AND p.item_key = i.item_key
+                JOIN endpoints e ON e.plan = p.plan AND e.owner = m.owner
+                WHERE m.plan IS NULL
+            ), made AS (
+                INSERT INTO deliveries (id, owner, endpoint, message, position, subject, due_at, created_at)
+                SELECT overlay(gen_random_uuid()::text PLACING left(m.id::text, 15) FROM 1 FOR 15)::uuid,
+                    m.owner, e.id, m.id, m.position, m.subject, \(now), \(now)
+                FROM found f
+                JOIN m ON m.id = f.message
+                JOIN endpoints e ON e.id = f.endpoint
+                WHERE e.state = 'enabled'
+                  AND (e.types = '{}' OR m.type = ANY(e.types))
+                ORDER BY m.position
+                ON CONFLICT (message, endpoint) DO NOTHING
+                RETURNING id, endpoint, turn, due_at, position
+            )
+            SELECT DISTINCT ON (endpoint) id, endpoint, turn, due_at
+            FROM made
+            ORDER BY endpoint, position
+            """
+        )
+    }
+
+    /// Because plans are kept while the tables grow from nothing to many, and what is best for nothing is never an index.
+    func planForGrowth() throws(PostgresError) {
+        try run("SET LOCAL enable_seqscan = off")
     }
 
     /// What message `m` is about: first attempts of one subject go in their order.
@@ -84,30 +120,34 @@ extension Transaction {
         """
     }
 
-    /// What should have been tried by `now`, in pages: call it with the last of the page before.
-    package func dueDeliveries(
+    /// Whether message `m` still waits for its relay.
+    static var isWaiting: StaticString { "EXISTS (SELECT FROM outbox_waiting w WHERE w.position = m.position)" }
+
+    /// Endpoints at which something should have been tried by `now`, with the first of it; in pages.
+    package func overdueEndpoints(
         at now: Date,
-        after last: PlannedDelivery? = nil,
+        after last: Endpoint.ID? = nil,
         limit: Int
     ) throws(PostgresError) -> [PlannedDelivery] {
-        try planned(
+        try planForGrowth()
+        return try planned(
             """
-            SELECT id, endpoint, turn, due_at
-            FROM deliveries
-            WHERE state = 'pending'
-              AND due_at <= \(now)
-              AND (\(last?.id) IS NULL OR (due_at, id) > (\(last?.dueAt), \(last?.id)))
-            ORDER BY due_at, id
+            SELECT d.id, d.endpoint, d.turn, d.due_at
+            FROM endpoints e
+            CROSS JOIN LATERAL (
+                SELECT d.id, d.endpoint, d.turn, d.due_at
+                FROM deliveries d
+                WHERE d.endpoint = e.id
+                  AND d.state = 'pending'
+                  AND d.due_at <= \(now)
+                ORDER BY d.due_at, d.position
+                LIMIT 1
+            ) d
+            WHERE \(last) IS NULL OR e.id > \(last)
+            ORDER BY e.id
             LIMIT \(limit)
             """
         )
-    }
-
-    /// How far each is in its schedule.
-    package func deliverySteps(_ ids: [Delivery.ID]) throws(PostgresError) -> [Delivery.ID: Int] {
-        let steps = try rows("SELECT id, step FROM deliveries WHERE id = ANY(\(ids))")
-            .decode((Delivery.ID, Int).self)
-        return Dictionary(steps, uniquingKeysWith: { first, _ in first })
     }
 
     func planned(_ query: Query) throws(PostgresError) -> [PlannedDelivery] {

@@ -62,9 +62,10 @@ package struct AttemptsRecorded: Sendable {
 }
 
 extension Transaction {
-    /// Keeps attempts and plans what follows; one whose turn is not being sent any more changes nothing.
+    /// Keeps attempts, one of a delivery at most, and plans what follows; one whose turn was told of before changes nothing.
     package func record(_ attempts: [DeliveryAttempt], at now: Date) throws(PostgresError) -> AttemptsRecorded {
         var recorded = AttemptsRecorded()
+        try planForGrowth()
         recorded.next = try save(attempts)
         recorded.switchedOff = try judgeEndpoints(by: attempts, at: now)
         return recorded
@@ -84,7 +85,7 @@ extension Transaction {
                     AS m (delivery, turn, at, status, failure, latency_ms, answer, state, next_at)
             ), changed AS (
                 UPDATE deliveries d
-                SET attempts = d.attempts + 1, step = d.step + 1, sending_turn = NULL, sending_since = NULL,
+                SET attempts = d.attempts + 1, step = d.step + 1, kept_turn = m.turn,
                     turn = CASE WHEN d.turn = m.turn THEN d.turn + 1 ELSE d.turn END,
                     state = CASE WHEN d.turn = m.turn THEN m.state ELSE d.state END,
                     due_at = CASE WHEN d.turn = m.turn THEN coalesce(m.next_at, d.due_at) ELSE d.due_at END,
@@ -92,7 +93,7 @@ extension Transaction {
                         WHEN m.state = 'pending' THEN NULL ELSE m.at END
                 FROM made m
                 WHERE d.id = m.delivery
-                  AND d.sending_turn = m.turn
+                  AND d.kept_turn < m.turn
                 RETURNING d.id, d.endpoint, d.attempts, d.state, d.turn, d.due_at, m.at, m.status, m.failure,
                     m.latency_ms, m.answer, m.next_at
             ), kept AS (

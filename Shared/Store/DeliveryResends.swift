@@ -37,7 +37,7 @@ extension Transaction {
             JOIN endpoints e ON e.id = \(endpoint) AND e.owner = m.owner
             LEFT JOIN deliveries d ON d.endpoint = e.id AND d.message = m.id
             WHERE m.created_at >= \(since)
-              AND m.relayed_at IS NOT NULL
+              AND NOT \(raw: Self.isWaiting)
               AND ((d.id IS NULL AND \(Self.wanted)) OR d.state IN ('failed', 'canceled'))
             """
         )
@@ -57,22 +57,23 @@ extension Transaction {
         try planned(
             """
             WITH missing AS (
-                SELECT m.id, m.owner, m.position, \(raw: Self.subject) AS subject,
-                    \(start) + make_interval(secs => \(spacing) * (row_number() OVER (ORDER BY m.position) - 1)) AS due_at
+                SELECT m.id, m.owner, m.position, \(raw: Self.subject) AS subject
                 FROM outbox m
                 JOIN endpoints e ON e.id = \(endpoint) AND e.owner = m.owner AND e.state = 'enabled'
                 LEFT JOIN deliveries d ON d.endpoint = e.id AND d.message = m.id
                 WHERE m.created_at >= \(since)
-                  AND m.relayed_at IS NOT NULL
+                  AND NOT \(raw: Self.isWaiting)
                   AND ((d.id IS NULL AND \(Self.wanted)) OR d.state IN ('failed', 'canceled'))
                 ORDER BY m.position
                 LIMIT \(limit)
+                FOR KEY SHARE OF m
             ), planned AS (
                 INSERT INTO deliveries (id, owner, endpoint, message, position, subject, due_at, created_at)
-                SELECT gen_random_uuid(), owner, \(endpoint), id, position, subject, due_at, \(now)
+                SELECT gen_random_uuid(), owner, \(endpoint), id, position, subject,
+                    \(start) + make_interval(secs => \(spacing) * (row_number() OVER (ORDER BY position) - 1)), \(now)
                 FROM missing
                 ORDER BY position
-                ON CONFLICT (endpoint, message) DO UPDATE
+                ON CONFLICT (message, endpoint) DO UPDATE
                 SET state = 'pending', settled_at = NULL, turn = deliveries.turn + 1, step = 0, due_at = EXCLUDED.due_at
                 WHERE deliveries.state IN ('failed', 'canceled')
                 RETURNING id, endpoint, turn, due_at, position

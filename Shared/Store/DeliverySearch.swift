@@ -68,12 +68,12 @@ package struct FoundAttempt: Sendable, Hashable {
 extension Transaction {
     /// Deliveries that fit, the latest message first.
     package func search(_ search: DeliverySearch) throws(PostgresError) -> [FoundDelivery] {
-        var conditions: [Query] = ["d.owner = \(search.owner.uuid)"]
+        var conditions: [Query] = ["m.owner = \(search.owner.uuid)"]
         if let endpoint = search.endpoint { conditions.append("d.endpoint = \(endpoint)") }
         if let type = search.type { conditions.append("m.type = \(type)") }
         if let email = search.email {
             conditions.append(
-                "m.member IN (SELECT p.id FROM members p WHERE p.site = d.owner AND p.email = \(email.normalized))"
+                "m.member IN (SELECT p.id FROM members p WHERE p.site = m.owner AND p.email = \(email.normalized))"
             )
         }
         if let order = search.order { conditions.append("o.number = \(order)") }
@@ -81,13 +81,19 @@ extension Transaction {
         if let since = search.since { conditions.append("m.created_at >= \(since)") }
         if let after = search.after {
             conditions.append(
-                "(d.position, d.id) < (SELECT a.position, a.id FROM deliveries a WHERE a.id = \(after))"
+                """
+                (m.created_at, m.position, d.id) < (
+                    SELECT n.created_at, n.position, a.id
+                    FROM deliveries a
+                    JOIN outbox n ON n.id = a.message
+                    WHERE a.id = \(after))
+                """
             )
         }
         return try foundDeliveries(
             """
             WHERE \(conditions.joined(separator: " AND "))
-            ORDER BY d.position DESC, d.id DESC
+            ORDER BY m.created_at DESC, m.position DESC, d.id DESC
             LIMIT \(search.limit)
             """
         )

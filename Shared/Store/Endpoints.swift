@@ -48,14 +48,7 @@ extension Transaction {
             """
         )
         guard changed == 1 else { return false }
-        try run(
-            """
-            UPDATE deliveries
-            SET state = 'canceled', settled_at = \(now), turn = turn + 1
-            WHERE endpoint = \(id)
-              AND state = 'pending'
-            """
-        )
+        try cancelDeliveries(to: id, at: now)
         return true
     }
 

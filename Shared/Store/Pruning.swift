@@ -25,7 +25,7 @@ extension Transaction {
             SELECT m.id
             FROM outbox m
             WHERE m.id < \(Message.ID.lowest(at: cutoff))
-              AND m.relayed_at < \(cutoff)
+              AND NOT \(raw: Self.isWaiting)
               AND NOT EXISTS (
                 SELECT FROM deliveries d
                 WHERE d.message = m.id
@@ -39,10 +39,15 @@ extension Transaction {
         guard !old.isEmpty else { return 0 }
         try run(
             """
-            DELETE FROM deliveries
-            WHERE message = ANY(\(old))
-              AND state <> 'pending'
-              AND settled_at < \(cutoff)
+            WITH gone AS (
+                DELETE FROM deliveries
+                WHERE message = ANY(\(old))
+                  AND state <> 'pending'
+                  AND settled_at < \(cutoff)
+                RETURNING id
+            )
+            DELETE FROM delivery_attempts
+            WHERE delivery IN (SELECT id FROM gone)
             """
         )
         // One that was sent again in between has its delivery yet.

@@ -30,7 +30,7 @@ struct FairnessBench {
         try await eventually(within: .seconds(120)) {
             try await ground.count(
                 """
-                SELECT (SELECT count(*) FROM outbox WHERE relayed_at IS NULL) + count(*)
+                SELECT (SELECT count(*) FROM outbox_waiting) + count(*)
                 FROM deliveries d JOIN endpoints e ON e.id = d.endpoint
                 WHERE e.url LIKE '%/quick/%' AND d.attempts = 0
                 """

@@ -42,7 +42,7 @@ import Testing
         try await eventually(within: .seconds(60)) {
             try await site.count(
                 """
-                SELECT (SELECT count(*) FROM outbox WHERE relayed_at IS NULL) + count(*)
+                SELECT (SELECT count(*) FROM outbox_waiting) + count(*)
                 FROM deliveries d JOIN endpoints e ON e.id = d.endpoint
                 WHERE e.url LIKE '%/quick/%' AND d.attempts = 0
                 """

@@ -33,7 +33,7 @@ final class Office: Sendable {
                 logger: .silent
             ),
             queue: jobs,
-            runs: [DeliverMessage.self],
+            runs: [DeliverMessages.self],
             concurrency: 100,
             logger: .silent
         )
@@ -53,13 +53,11 @@ final class Office: Sendable {
     /// As if the waits were over: makes what is pending due now, as a resend would, and enqueues it.
     func hurry() async throws {
         let pending = try await site.store.transaction { transaction in
-            try transaction.rows(
-                "UPDATE deliveries SET due_at = now() WHERE state = 'pending' AND sending_turn IS NULL"
-            )
-            return try transaction.dueDeliveries(at: Date().addingTimeInterval(1), limit: 1000)
+            try transaction.rows("UPDATE deliveries SET due_at = now() WHERE state = 'pending'")
+            return try transaction.overdueEndpoints(at: Date().addingTimeInterval(1), limit: 1000)
         }
         // Under ids of their own, for their jobs wait in the queue for the time that was planned first.
-        for plan in pending { try await jobs.enqueue(DeliverMessage(plan)) }
+        for plan in pending { try await jobs.enqueue(DeliverMessages(to: plan.endpoint)) }
     }
 }
 
@@ -69,7 +67,7 @@ extension TestSite {
         get async throws {
             try await count(
                 """
-                SELECT (SELECT count(*) FROM outbox WHERE relayed_at IS NULL)
+                SELECT (SELECT count(*) FROM outbox_waiting)
                     + (SELECT count(*) FROM deliveries WHERE state = 'pending')
                 """
             )

@@ -31,7 +31,7 @@ import Testing
                 state == .pending
                 ? nil : now.addingTimeInterval(-(settledDaysAgo ?? daysAgo) * Self.day)
             let delivery = Delivery.ID.new(at: madeAt)
-            try transaction.run("UPDATE outbox SET relayed_at = \(madeAt) WHERE id = \(id)")
+            try transaction.run("DELETE FROM outbox_waiting WHERE message = \(id)")
             try transaction.run(
                 """
                 INSERT INTO deliveries (id, owner, endpoint, message, position, subject, state, attempts, due_at, created_at,

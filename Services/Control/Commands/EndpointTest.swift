@@ -2,7 +2,6 @@ import ArgumentParser
 import Domain
 import Foundation
 import Jobs
-import Logging
 import NotificationJobs
 import Outbound
 import Postgres
@@ -67,7 +66,7 @@ struct TestEndpoint: OperatorCommand {
             )
         }
         guard let plan else { throw CommandProblem.failure("the message could not be staged") }
-        try await desk.deliveryQueue.enqueue([plan])
+        try await desk.queues.enqueue([plan])
         for _ in 0..<200 {
             let found = try await store.read { transaction in
                 (try transaction.foundDelivery(plan.id), try transaction.attempts(of: plan.id).last)
@@ -89,11 +88,5 @@ struct TestEndpoint: OperatorCommand {
             #"{"data":{"endpoint":"\#(endpoint.id)"},"event":"\#(Message.testType)","timestamp":"\#(Moment.text(now))"}"#
                 .utf8
         )
-    }
-}
-
-extension Desk {
-    var deliveryQueue: JobQueue {
-        get throws { JobQueue(redis: try redis, logger: .init(label: "gatehouse") { _ in SwiftLogNoOpLogHandler() }) }
     }
 }

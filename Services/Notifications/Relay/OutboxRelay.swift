@@ -25,7 +25,7 @@ package struct OutboxRelay: Service {
         /// What is overdue by less is taken to be on its way.
         package var patience: TimeInterval = 5
         /// Messages that are taken together.
-        package var batch = 200
+        package var batch = 1000
 
         package init() {}
     }
@@ -103,58 +103,67 @@ package struct OutboxRelay: Service {
         _ = try await jobs.enqueueEnvelopes(requests, on: SendMail.queue)
     }
 
-    /// Enqueues everything that is overdue, whether or not it waits in the queue already.
+    /// Enqueues a round at each endpoint where something is overdue, whether or not one waits in the queue already.
     package func sweep(at now: Date, patience: TimeInterval) async throws {
         try await giveUpInterrupted(at: now)
-        var last: PlannedDelivery?
+        // One a sweep at most, and where it is dead another one an hour.
+        let hour = Int64(exactly: (now.timeIntervalSince1970 / 3600).rounded(.down)) ?? 0
+        var last: Endpoint.ID?
         repeat {
             let page = try await store.read { [last] transaction in
-                try transaction.dueDeliveries(at: now.addingTimeInterval(-patience), after: last, limit: 500)
+                try transaction.overdueEndpoints(at: now.addingTimeInterval(-patience), after: last, limit: 500)
             }
-            try await jobs.enqueue(page)
-            last = page.count == 500 ? page.last : nil
+            try await jobs.enqueueRounds(page.map { ($0.endpoint, "sweep/\($0.endpoint)/\(hour)", .now) })
+            last = page.count == 500 ? page.last?.endpoint : nil
         } while last != nil
     }
 
-    /// Attempts over which three workers died: each counts as one that failed, and goes on by the schedule.
+    /// Rounds over which three workers died: what is first in each counts as tried and failed, and goes on by the schedule,
+    /// so that the others come to their turn.
     ///
     /// The cause may be ours or an operator's, so the endpoint is not blamed.
     private func giveUpInterrupted(at now: Date) async throws {
         let (letters, _) = try await jobs.dead(
-            on: DeliverMessage.queue,
-            kind: DeliverMessage.kind,
+            on: DeliverMessages.queue,
+            kind: DeliverMessages.kind,
             count: 500,
             withPayloads: true
         )
         let poisoned = letters.filter { $0.reason == "poison" }
         guard !poisoned.isEmpty else { return }
-        let dead = try poisoned.map {
-            try DeliverMessage(payload: $0.envelope.payload, version: $0.envelope.payloadVersion)
+        let endpoints = try poisoned.map {
+            try DeliverMessages(payload: $0.envelope.payload, version: $0.envelope.payloadVersion).endpoint
         }
         let recorded = try await store.transaction { transaction in
-            let steps = try transaction.deliverySteps(dead.map(\.delivery))
-            let attempts = dead.map { job in
-                DeliveryAttempt.interrupted(job, step: (steps[job.delivery] ?? 0) + 1, at: now)
-            }
-            return try transaction.record(attempts, at: now)
+            let due = try transaction.due(Set(endpoints).map { DueSearch(at: $0) }, at: now)
+            return try transaction.record(
+                due.flatMap { $0.deliveries.prefix(Round.width).map { .interrupted($0, at: now) } },
+                at: now
+            )
         }
-        try await jobs.discard(poisoned.map(\.id), on: DeliverMessage.queue)
+        try await jobs.discard(poisoned.map(\.id), on: DeliverMessages.queue)
         try await jobs.enqueue(recorded.next)
     }
 }
 
 extension DeliveryAttempt {
-    fileprivate static func interrupted(_ job: DeliverMessage, step: Int, at now: Date) -> DeliveryAttempt {
+    fileprivate static func interrupted(_ outgoing: OutgoingDelivery, at now: Date) -> DeliveryAttempt {
         var attempt = DeliveryAttempt(
-            of: job.delivery,
-            turn: job.turn,
-            to: job.endpoint,
+            of: outgoing.delivery,
+            turn: outgoing.turn,
+            to: outgoing.endpoint,
             at: now,
             status: nil,
             failure: "interrupted",
             latency: .zero,
             answer: [],
-            outcome: outcome(status: nil, retryAfter: nil, step: step, now: now, jitter: .random(in: 0..<1))
+            outcome: outcome(
+                status: nil,
+                retryAfter: nil,
+                step: outgoing.step,
+                now: now,
+                jitter: .random(in: 0..<1)
+            )
         )
         attempt.countsForEndpoint = false
         return attempt

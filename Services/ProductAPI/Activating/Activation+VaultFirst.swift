@@ -102,7 +102,7 @@ extension Activation {
     // MARK: The first charge
 
     /// Charges period 0, as an obligation like all others: written down before it is sent, under the ids that a renewal of it
-    /// would have.
+    /// would have but for `custom_id`: shops tell a first payment from renewals.
     ///
     /// Asked again within five and a half hours it is the same request; later nothing is sent any more, for PayPal forgets
     /// the id after six, and the renewals find out what became of it.
@@ -155,7 +155,7 @@ extension Activation {
                 amount: subscription.amount,
                 merchant: merchant.payPalID,
                 description: subscription.description,
-                customID: renewal.names.customID(attempt.key),
+                customID: renewal.customID(attempt.key),
                 invoiceID: renewal.names.invoiceID(period: attempt.key.period)
             )
         )

@@ -32,7 +32,7 @@ extension RenewalDependencies {
         at now: Date
     ) async -> (ChargeFinding, PayPalTrace) {
         let invoice = renewal.names.invoiceID(period: attempt.key.period)
-        let custom = renewal.names.customID(attempt.key)
+        let custom = renewal.customID(attempt.key)
         let end = min(now, (attempt.lastSentAt ?? start) + 2 * 86_400)
         let search = await TransactionSearch(paypal: paypal).find(from: start, to: end) { info in
             Self.fact(info, invoice, custom)

@@ -14,6 +14,13 @@ package struct LockedRenewal: Sendable {
     package var names: ChargeNames {
         ChargeNames(environment: environment.rawValue, subscription: subscription.id.description)
     }
+
+    /// What a charge carries back to us in captures and events: the first payment has another one than renewals, of which a
+    /// trial's end is the first.
+    package func customID(_ key: ChargeAttempt.Key) -> String {
+        key.period == 0 && subscription.trialDays == 0
+            ? ChargeNames.firstCustomID(of: names.subscription) : names.customID(key)
+    }
 }
 
 /// What a merchant chose, or what was found out about it.

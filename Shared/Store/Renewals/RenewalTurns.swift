@@ -66,11 +66,20 @@ extension Transaction {
         from source: ChargeSource = .webhook,
         at now: Date
     ) throws -> RenewalTurn? {
-        guard let (text, key) = ChargeNames.parse(customID: customID), let id = VaultSubscription.ID(text),
+        guard let id = ChargeNames.subscription(inCustomID: customID).flatMap({ VaultSubscription.ID($0) }),
             let renewal = try renewal(id), renewal.subscription.merchant == merchant,
-            invoiceID == renewal.names.invoiceID(period: key.period)
+            let key = try chargeKey(in: customID, of: id), invoiceID == renewal.names.invoiceID(period: key.period)
         else { return nil }
         return try advance(id, .learned(key, fact), from: source, at: now)
+    }
+
+    /// A first charge's name does not say which try it was: of several only the last can have come to anything.
+    private func chargeKey(
+        in customID: String,
+        of id: VaultSubscription.ID
+    ) throws(PostgresError) -> ChargeAttempt.Key? {
+        if let renewal = ChargeNames.parse(customID: customID) { return renewal.key }
+        return try chargeAttempts(of: id, in: [0]).last?.key
     }
 
     private func keepEvidence(
