@@ -46,7 +46,7 @@ struct ChargeBench {
                 "DATABASE_URL": postgres.url, "REDIS_URL": redis.url, "APP_KEYS": Self.keys, "LOG_LEVEL": "error",
                 "RENEWALS_HEALTH_PORT": "\(try freePort())", "PAYPAL_BASE_URL": address,
                 "PAYPAL_CLIENT_ID": "sandbox-partner", "PAYPAL_CLIENT_SECRET": "sandbox-partner-secret",
-                "PAYPAL_PARTNER_MERCHANT_ID": "SANDBXPARTNR2", "RENEWAL_RATE": "1000000",
+                "PAYPAL_PARTNER_MERCHANT_ID": "SANDBXPARTNR2", "RENEWAL_RATE": "10000",
                 "WORKER_CONCURRENCY": "\(Self.connections)", "POSTGRES_POOL": "8",
             ]
         )
