@@ -248,8 +248,8 @@ let package = Package(
             "Control",
             of: ["ControlCommands", "gatehouse", "fulfillment"],
             [
-                "Domain", "FulfillmentJobs", "IngressRoutes", "Jobs", "PayPal", "Postgres", "Redis", "Sealing", "Store",
-                "ThriveCart", "Web", .hummingbird, .lifecycle, .log,
+                "Domain", "FulfillmentJobs", "IngressRoutes", "Jobs", "PayPal", "Postgres", "Redis", "RenewalJobs",
+                "Sealing", "Store", "ThriveCart", "Web", .hummingbird, .lifecycle, .log,
             ]
         ),
         .target(
@@ -360,9 +360,9 @@ let package = Package(
         .executableTarget(
             name: "bench",
             dependencies: [
-                "Domain", "FaultKit", "FulfillmentJobs", "Jobs", "NotificationJobs", "Postgres", "Redis", "Sealing",
-                "Seeds", "Store", "TestKit", "notifications", .arguments, .asyncHTTPClient, .lifecycle, .log, .nio,
-                .nioHTTP1,
+                "Domain", "FaultKit", "FulfillmentJobs", "Jobs", "NotificationJobs", "PayPal", "Postgres", "Redis",
+                "RenewalJobs", "Sealing", "Seeds", "Store", "TestKit", "notifications", "renewals", "sandbox",
+                .arguments, .asyncHTTPClient, .lifecycle, .log, .nio, .nioHTTP1,
             ],
             path: "Tests/Bench",
             swiftSettings: .strict
