@@ -93,20 +93,25 @@ package struct NotificationDependencies: Sendable {
 extension JobQueue {
     /// A round at the endpoint of each plan, at the plan's time; one that is there already stays as it is.
     package func enqueue(_ planned: [PlannedDelivery]) async throws(JobsError) {
+        // After the commit of what was planned, so that whoever looks from now on sees it.
+        let mark = Sightings.ours.mark()
+        let now = Date()
         try await enqueueRounds(
             planned.map { plan in
-                (plan.endpoint, DeliverMessages.id(of: plan), plan.dueAt <= Date() ? .now : .at(plan.dueAt))
+                var round = DeliverMessages(to: plan.endpoint)
+                guard plan.dueAt <= now else { return (round, DeliverMessages.id(of: plan), .at(plan.dueAt)) }
+                round.made = mark
+                return (round, DeliverMessages.id(of: plan), .now)
             }
         )
     }
 
-    func enqueueRounds(_ rounds: [(Endpoint.ID, JobID, JobTime)]) async throws(JobsError) {
+    func enqueueRounds(_ rounds: [(DeliverMessages, JobID, JobTime)]) async throws(JobsError) {
         guard !rounds.isEmpty else { return }
         var requests: [EnqueueRequest] = []
         requests.reserveCapacity(rounds.count)
-        for (endpoint, id, time) in rounds {
-            let envelope = try JobEnvelope(DeliverMessages(to: endpoint))
-            requests.append(EnqueueRequest(id: id, time: time, envelope: envelope))
+        for (round, id, time) in rounds {
+            requests.append(EnqueueRequest(id: id, time: time, envelope: try JobEnvelope(round)))
         }
         _ = try await enqueueEnvelopes(requests, on: DeliverMessages.queue)
     }

@@ -113,7 +113,7 @@ package struct OutboxRelay: Service {
             let page = try await store.read { [last] transaction in
                 try transaction.overdueEndpoints(at: now.addingTimeInterval(-patience), after: last, limit: 500)
             }
-            try await jobs.enqueueRounds(page.map { ($0.endpoint, "sweep/\($0.endpoint)/\(hour)", .now) })
+            try await jobs.enqueueRounds(page.map { (DeliverMessages(to: $0.endpoint), "sweep/\($0.endpoint)/\(hour)", .now) })
             last = page.count == 500 ? page.last?.endpoint : nil
         } while last != nil
     }

@@ -29,6 +29,8 @@ final class Round: Sendable {
     private let end = ContinuousClock.now + length
     private let state = Mutex(State())
     private let receipt = Receipt()
+    /// Before the first look.
+    private let began = Sightings.ours.now()
     /// Rings when there is little left to send.
     private let low: (rings: AsyncStream<Void>, bell: AsyncStream<Void>.Continuation)
 
@@ -54,7 +56,10 @@ final class Round: Sendable {
 
     func run() async throws -> End {
         let first = try await deps.due(DueSearch(at: endpoint))
-        guard let outgoing = first.endpoint else { return .over }
+        guard let outgoing = first.endpoint else {
+            Sightings.ours.saw(endpoint, since: began)
+            return .over
+        }
         guard let url = outgoing.url else {
             try await deps.store.transaction { try $0.cancelDeliveries(to: outgoing.id, at: self.now()) }
             return .over
@@ -105,6 +110,7 @@ final class Round: Sendable {
             }
             state.next = due.next
         }
+        if due.next == nil { Sightings.ours.saw(endpoint, since: began) }
     }
 
     private var rest: End {
