@@ -112,7 +112,7 @@ let package = Package(
             "Reconciliation",
             "ReconciliationJobs",
             [
-                "Domain", "FulfillmentJobs", "Jobs", "Postgres", "Redis", "Sealing", "Store", "ThriveCart",
+                "Domain", "FulfillmentJobs", "Jobs", "PayPal", "Postgres", "Redis", "Sealing", "Store", "ThriveCart",
                 .asyncHTTPClient, .log, .metrics,
             ]
         ),
@@ -120,8 +120,8 @@ let package = Package(
             "reconciliation",
             in: "Reconciliation",
             [
-                "Boot", "FulfillmentJobs", "Jobs", "Postgres", "ReconciliationJobs", "Store", "Web", .asyncHTTPClient,
-                .lifecycle,
+                "Boot", "Domain", "FulfillmentJobs", "Jobs", "PayPal", "Postgres", "ReconciliationJobs", "Store", "Web",
+                .asyncHTTPClient, .lifecycle,
             ]
         ),
 
@@ -169,14 +169,17 @@ let package = Package(
             "ControlCommands",
             [
                 "Domain", "FulfillmentJobs", "Jobs", "NotificationJobs", "Outbound", "PayPal", "Postgres",
-                "ReconciliationJobs", "Redis", "RenewalJobs", "Sealing", "Store", "ThriveCart", .arguments,
-                .asyncHTTPClient, .log, .nio, .nioHTTP1,
+                "ReconciliationJobs", "Redis", "RenewalJobs", "SandboxPages", "Sealing", "Store", "ThriveCart",
+                .arguments, .asyncHTTPClient, .log, .nio, .nioHTTP1,
             ]
         ),
         main(
             "gatehouse",
             in: "Control",
-            ["Boot", "ControlCommands", "Outbound", "PayPal", "Postgres", "Redis", "Sealing", .configuration, .log]
+            [
+                "Boot", "ControlCommands", "Jobs", "Outbound", "PayPal", "Postgres", "Redis", "Sealing", .configuration,
+                .log,
+            ]
         ),
 
         service(
@@ -232,7 +235,7 @@ let package = Package(
             ["Domain", "Redis", "SandboxKit", "SandboxPages", "Sealing", .asyncHTTPClient, .log, .nio]
         ),
         tests("Web", [.hummingbird, .httpTypes, .log, .metrics]),
-        tests("Boot", ["PayPal", "Postgres", "Redis", "Sealing", "Web", .configuration, .log]),
+        tests("Boot", ["Jobs", "PayPal", "Postgres", "Redis", "Sealing", "Web", .configuration, .log]),
         tests(
             "Ingress",
             of: ["IngressRoutes"],
@@ -266,7 +269,7 @@ let package = Package(
         ),
         tests(
             "Renewal",
-            of: ["RenewalJobs", "renewals"],
+            of: ["RenewalJobs", "notifications", "renewals"],
             [
                 "Domain", "Jobs", "PayPal", "Postgres", "Redis", "SandboxKit", "SandboxPages", "Sealing", "Store",
                 .asyncHTTPClient, .log, .nio, .nioHTTP1,
@@ -276,10 +279,8 @@ let package = Package(
             "Reconciliation",
             of: ["ReconciliationJobs", "SandboxPages", "reconciliation", "ingress", "fulfillment", "gatehouse"],
             [
-                "Domain", "FaultKit", "FulfillmentJobs", "Jobs", "Postgres", "Redis", "Sealing", "Seeds", "Store",
-                "ThriveCart",
-                "Web",
-                .asyncHTTPClient, .hummingbird, .log,
+                "Domain", "FaultKit", "FulfillmentJobs", "Jobs", "PayPal", "Postgres", "Redis", "SandboxKit", "Sealing",
+                "Seeds", "Store", "ThriveCart", "Web", .asyncHTTPClient, .hummingbird, .log, .nioHTTP1,
             ]
         ),
         tests(

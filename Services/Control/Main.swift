@@ -1,6 +1,7 @@
 import Boot
 import Configuration
 import ControlCommands
+import Jobs
 import Logging
 import PayPal
 import Postgres
@@ -27,11 +28,13 @@ import Sealing
             database: needs.contains(.database) ? settings.postgres.map { PostgresPool($0, logger: silent) } : nil,
             redis: needs.contains(.redis) ? settings.redis.map { RedisClient($0, logger: silent) } : nil,
             sealer: settings.keys.map { Sealer($0) },
+            shards: settings.queueShards,
             ingress: settings.appURL,
             endpointRules: settings.outbound.rules,
             books: Desk.Books(
                 address: settings.thriveCart.address,
-                requestsPerMinute: settings.thriveCart.requestsPerMinute
+                requestsPerMinute: settings.thriveCart.requestsPerMinute,
+                payPalPerMinute: settings.payPalBooksPerMinute
             ),
             // One command asks for a token of its own: it would wait for Redis longer than for PayPal.
             payPal: settings.payPal.settings.map { PayPalClient($0, logger: silent) },

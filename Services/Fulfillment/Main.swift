@@ -9,7 +9,7 @@ import Web
 await ServiceProcess.run("fulfillment", needs: [.databaseURL, .redisURL, .appKeys]) { process in
     let settings = process.settings
     let redis = try process.redis()
-    let queue = JobQueue(redis: redis, logger: process.logger)
+    let queue = process.jobQueue(redis)
     var options = Worker<FulfillmentDependencies>.Options()
     options.drainLimit = settings.drain
     let worker = Worker(

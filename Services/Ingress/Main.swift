@@ -15,7 +15,7 @@ await ServiceProcess.run("ingress", needs: [.redisURL, .appKeys]) { process in
         trustsHidden: !process.settings.checksRedisDurability,
         logger: process.logger
     )
-    let queue = WebhookQueue(JobQueue(redis: redis, logger: process.logger))
+    let queue = WebhookQueue(process.jobQueue(redis))
     let thriveCart = ThriveCartWebhooks(
         settings: settings,
         durability: durability,

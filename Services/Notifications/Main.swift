@@ -12,7 +12,7 @@ import Web
         await ServiceProcess.run("notifications", needs: [.databaseURL, .redisURL, .appKeys]) { process in
             let settings = process.settings
             let store = Store(try process.postgres { try await Schema.migrations.pending(in: $0) })
-            let jobs = JobQueue(redis: try process.redis(), logger: process.logger)
+            let jobs = process.jobQueue(try process.redis())
             let worker = Worker(
                 NotificationDependencies(
                     store: store,

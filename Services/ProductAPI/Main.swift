@@ -27,7 +27,7 @@ import Web
             options.drainLimit = settings.drain
             let worker = Worker(
                 api,
-                queue: JobQueue(redis: redis, logger: process.logger),
+                queue: process.jobQueue(redis),
                 runs: [SettleCaptures.self, PollVaultTokens.self, PurgeVaultTokens.self, ForgetOldRequests.self],
                 schedule: [
                     .every(.seconds(60), SettleCaptures()),

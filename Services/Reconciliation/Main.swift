@@ -1,8 +1,10 @@
 import AsyncHTTPClient
 import Boot
+import Domain
 import Foundation
 import FulfillmentJobs
 import Jobs
+import PayPal
 import Postgres
 import ReconciliationJobs
 import ServiceLifecycle
@@ -16,7 +18,7 @@ import Web
             let settings = process.settings
             let redis = try process.redis()
             let store = Store(try process.postgres { try await Schema.migrations.pending(in: $0) })
-            let jobs = JobQueue(redis: redis, logger: process.logger)
+            let jobs = process.jobQueue(redis)
             let http = HTTPClient(eventLoopGroupProvider: .singleton)
             var options = Worker<ReconciliationDependencies>.Options()
             options.drainLimit = settings.drain
@@ -31,12 +33,20 @@ import Web
                         logger: process.logger
                     ),
                     jobs: jobs,
-                    thriveCart: settings.thriveCart.address
+                    redis: redis,
+                    thriveCart: settings.thriveCart.address,
+                    payPal: settings.payPal.settings == nil ? nil : try process.payPal(redis: redis),
+                    payPalPace: RequestPace(
+                        redis: redis,
+                        perMinute: settings.payPalBooksPerMinute,
+                        at: .payPal,
+                        logger: process.logger
+                    )
                 ),
                 queue: jobs,
                 runs: [
-                    StartReconciliations.self, ReconcileSite.self, LookAgain.self, WatchReconciliations.self,
-                    ReapplyFailedEvents.self,
+                    StartReconciliations.self, ReconcileSite.self, ReconcilePayPal.self, LookAgain.self,
+                    WatchReconciliations.self, ReapplyFailedEvents.self,
                 ],
                 schedule: [
                     .cron("17 3 * * *", .gmt, StartReconciliations()),
@@ -55,7 +65,7 @@ import Web
                         : .failed("the queue does not answer", fix: "see that Redis runs; it comes back by itself")
                 }
             )
-            process.check(.reconciliation(store))
+            process.check(.reconciliation(store, payPal: settings.payPal.settings?.environment))
             return [process.healthServer(port: settings.ports.reconciliation), ClientAtEnd(client: http), worker]
         }
     }
@@ -73,17 +83,20 @@ private struct ClientAtEnd: Service {
 }
 
 extension ReadinessCheck {
-    /// Every site's books were compared within 26 hours.
-    fileprivate static func reconciliation(_ store: Store) -> ReadinessCheck {
+    /// Every site's books, and PayPal's, were compared within 26 hours.
+    fileprivate static func reconciliation(_ store: Store, payPal: PayPalEnvironment?) -> ReadinessCheck {
         ReadinessCheck("reconciliation") {
             do {
-                let overdue = try await store.read { try $0.reconciliationStandings() }.filter {
-                    $0.isOverdue(at: .now)
+                let mode: Mode? = payPal.map { $0 == .live ? .live : .test }
+                let overdue = try await store.read { transaction in
+                    try transaction.reconciliationStandings()
+                        + transaction.payPalStandings().filter { $0.mode == mode }
                 }
+                .filter { $0.isOverdue(at: .now) }
                 guard let first = overdue.first else { return .passed }
                 return .failed(
-                    "the books of \(overdue.map(\.slug.text).joined(separator: ", ")) were not compared for 26 hours",
-                    fix: "gatehouse reconcile run --site \(first.slug)"
+                    "the books of \(overdue.map(\.name).joined(separator: ", ")) were not compared for 26 hours",
+                    fix: "gatehouse reconcile run " + (first.slug.map { "--site \($0)" } ?? "--provider paypal")
                 )
             } catch {
                 return .unknown("Postgres does not answer")

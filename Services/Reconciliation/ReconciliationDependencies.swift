@@ -1,8 +1,11 @@
 package import AsyncHTTPClient
 package import Domain
-package import Foundation
+import Foundation
+package import FulfillmentJobs
 package import Jobs
-package import Logging
+import Logging
+package import PayPal
+package import Redis
 package import Sealing
 package import Store
 package import ThriveCart
@@ -14,6 +17,11 @@ package struct ReconciliationDependencies: Sendable {
     package var http: HTTPClient
     package var pace: RequestPace
     package var jobs: JobQueue
+    package var redis: RedisClient
+    /// Nil where PayPal is not set up.
+    package var payPal: PayPalClient?
+    /// How often PayPal is asked; nil as often as there is something to ask.
+    package var payPalPace: RequestPace?
     /// Where ThriveCart's read API is.
     package var thriveCart: String
     package var patience = ThriveCartAPI.Patience()
@@ -24,14 +32,25 @@ package struct ReconciliationDependencies: Sendable {
         http: HTTPClient,
         pace: RequestPace,
         jobs: JobQueue,
-        thriveCart: String = ThriveCartAPI.address
+        redis: RedisClient,
+        thriveCart: String = ThriveCartAPI.address,
+        payPal: PayPalClient? = nil,
+        payPalPace: RequestPace? = nil
     ) {
         self.store = store
         self.sealer = sealer
         self.http = http
         self.pace = pace
         self.jobs = jobs
+        self.redis = redis
+        self.payPal = payPal
+        self.payPalPace = payPalPace
         self.thriveCart = thriveCart
+    }
+
+    /// What applies what PayPal's books tell, the same way as what its webhooks tell; nil where PayPal is not set up.
+    package var fulfillment: FulfillmentDependencies? {
+        payPal.map { FulfillmentDependencies(store: store, redis: redis, sealer: sealer, payPal: $0) }
     }
 
     /// The books of a site; nil while nobody gave us a key to read them.
@@ -60,6 +79,8 @@ extension QueueName {
 /// Why books were not compared.
 package enum ReconciliationProblem: Error, Sendable, Hashable, CustomStringConvertible {
     case noKey
+    /// No merchant can be asked for: PayPal is not set up.
+    case noPayPal
     /// The key opens the books of another account than the site's.
     case otherAccount
     /// Another process compares these books.
@@ -70,6 +91,7 @@ package enum ReconciliationProblem: Error, Sendable, Hashable, CustomStringConve
     package var description: String {
         switch self {
         case .noKey: "the site has no API key"
+        case .noPayPal: "PayPal is not set up"
         case .otherAccount: "the API key belongs to another account"
         case .underway: "another process is comparing these books"
         case .takenOver: "another process went on with the run"

@@ -10,7 +10,7 @@ import Web
 await ServiceProcess.run("renewals", needs: Variable.payPal.union([.databaseURL, .redisURL, .appKeys])) { process in
     let settings = process.settings
     let redis = try process.redis()
-    let queue = JobQueue(redis: redis, logger: process.logger)
+    let queue = process.jobQueue(redis)
     var times = RenewalTimes()
     times.pause = Double(settings.renewals.retrySeconds)
     times.lease = min(times.lease, times.pause)

@@ -3,6 +3,7 @@ internal import CoreMetrics
 internal import Foundation
 internal import Glibc
 package import Hummingbird
+package import Jobs
 package import Logging
 package import PayPal
 package import Postgres
@@ -113,6 +114,11 @@ package final class ServiceProcess: Sendable {
         closeAtEnd { await client.close() }
         check(.redis(client, checksDurability: settings.checksRedisDurability))
         return client
+    }
+
+    /// The queues in `redis`, sharded as all processes are told.
+    package func jobQueue(_ redis: RedisClient) -> JobQueue {
+        JobQueue(redis: redis, shards: settings.queueShards, logger: logger)
     }
 
     /// A pool that ends with the process, and a readiness check for it.

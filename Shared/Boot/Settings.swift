@@ -1,6 +1,7 @@
 package import Configuration
 package import Domain
 internal import Foundation
+package import Jobs
 package import Logging
 package import Outbound
 package import PayPal
@@ -26,6 +27,8 @@ package struct Settings: Sendable {
     package let logFormat: LogFormat
 
     package let workerConcurrency: Int
+    /// How many shards a queue has, where it has several.
+    package let queueShards: [QueueName: Int]
     /// False where Redis hides its settings and the operator vouches for them.
     package let checksRedisDurability: Bool
     /// How long running work may take to end after SIGTERM.
@@ -38,6 +41,8 @@ package struct Settings: Sendable {
 
     package let thriveCart: ThriveCart
     package let payPal: PayPal
+    /// How often all processes together ask PayPal when they compare its books; 0 is without a limit.
+    package let payPalBooksPerMinute: Int
     package let renewals: Renewals
 
     package let sandbox: Sandbox
@@ -135,6 +140,7 @@ package struct Settings: Sendable {
         logLevel = reader.choice(.logLevel, else: .info)
         logFormat = reader.choice(.logFormat, else: .json)
         workerConcurrency = reader.whole(.workerConcurrency, 1...1000)
+        queueShards = reader.given(.queueShards) == nil ? [:] : reader.value(.queueShards, Self.shards) ?? [:]
         checksRedisDurability = reader.choice(.redisDurability, else: Durability.check) == .check
         drain = .seconds(reader.whole(.drainSeconds, 1...3600))
         shutdownDelay = .seconds(reader.whole(.shutdownDelaySeconds, 0...300))
@@ -154,6 +160,7 @@ package struct Settings: Sendable {
             requestsPerMinute: reader.whole(.thriveCartAPIRate, 0...100_000)
         )
         payPal = reader.payPal()
+        payPalBooksPerMinute = reader.whole(.payPalBooksRate, 0...100_000)
         renewals = Renewals(
             inTwoSteps: reader.choice(.renewalForm, else: RenewalForm.oneStep) == .twoStep,
             searchesTransactions: reader.value(.renewalSearch) { Bool($0.lowercased()) } ?? false,
@@ -189,6 +196,18 @@ package struct Settings: Sendable {
         let parts = text.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
         let ranges = parts.compactMap(AddressRange.init(parsing:))
         return ranges.count == parts.count ? ranges : nil
+    }
+
+    /// `fulfillment=4,notifications=2`
+    private static func shards(_ text: String) -> [QueueName: Int]? {
+        var shards: [QueueName: Int] = [:]
+        for part in text.split(separator: ",", omittingEmptySubsequences: false) {
+            let words = part.split(separator: "=", maxSplits: 1).map { $0.trimmingCharacters(in: .whitespaces) }
+            guard words.count == 2, let queue = QueueName(words[0]), let count = Int(words[1]),
+                (2...64).contains(count), shards.updateValue(count, forKey: queue) == nil
+            else { return nil }
+        }
+        return shards
     }
 
     private static func addresses(_ text: String) -> [String]? {

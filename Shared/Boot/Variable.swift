@@ -21,6 +21,7 @@ package enum Variable: String, CaseIterable, Sendable {
     case logFormat = "LOG_FORMAT"
 
     case workerConcurrency = "WORKER_CONCURRENCY"
+    case queueShards = "QUEUE_SHARDS"
     case postgresPool = "POSTGRES_POOL"
     case redisDurability = "REDIS_DURABILITY"
     case drainSeconds = "DRAIN_SECONDS"
@@ -44,6 +45,7 @@ package enum Variable: String, CaseIterable, Sendable {
     case payPalWebhookID = "PAYPAL_WEBHOOK_ID"
     case payPalWebhookRoots = "PAYPAL_WEBHOOK_ROOTS"
     case payPalBaseURL = "PAYPAL_BASE_URL"
+    case payPalBooksRate = "PAYPAL_BOOKS_PER_MINUTE"
 
     case renewalForm = "RENEWAL_FORM"
     case renewalSearch = "RENEWAL_SEARCH"
@@ -74,6 +76,7 @@ package enum Variable: String, CaseIterable, Sendable {
         case .databaseURL, .redisURL, .appKeys, .sandboxThriveCartSecret: nil
         case .payPalClientID, .payPalClientSecret, .payPalPartnerMerchantID, .payPalWebhookID: nil
         case .payPalEnvironment: "sandbox"
+        case .payPalBooksRate: "60"
         case .renewalForm: "one-step"
         case .renewalSearch: "false"
         case .renewalRate: "50"
@@ -98,7 +101,7 @@ package enum Variable: String, CaseIterable, Sendable {
         case .redisDurability: "check"
         case .drainSeconds: "30"
         case .shutdownDelaySeconds: "0"
-        case .outboundAllow, .sendmail, .mailFrom: ""
+        case .outboundAllow, .sendmail, .mailFrom, .queueShards: ""
         case .outboundPlain: "false"
         case .deliveryConcurrency: "2000"
         case .messageRetentionDays: "30"
@@ -125,6 +128,8 @@ package enum Variable: String, CaseIterable, Sendable {
         case .logLevel: "set it to trace, debug, info, notice, warning, error or critical"
         case .logFormat: "set it to json or text"
         case .workerConcurrency: "set it to how many jobs run at once, 1 to 1000"
+        case .queueShards:
+            "set it to queues and how many shards each has, 2 to 64, such as fulfillment=4,notifications=2"
         case .postgresPool: "set it to how many connections are kept, 1 to 100"
         case .redisDurability: "set it to check, or to trust where Redis hides its settings"
         case .drainSeconds: "set it to how long running work may take to end, 1 to 3600"
@@ -147,6 +152,7 @@ package enum Variable: String, CaseIterable, Sendable {
         case .payPalWebhookID: "set it to what gatehouse paypal webhooks register printed"
         case .payPalWebhookRoots: "set it to a PEM file of certificates, or leave it empty for those of DigiCert"
         case .payPalBaseURL: "set it to the address of a pretended PayPal, and only beside PAYPAL_ENV=sandbox"
+        case .payPalBooksRate: "set it to how often PayPal may be asked in a minute, 0 to 100000; 0 is no limit"
         case .sandboxWebhookURLs: "set it to addresses of webhooks with commas"
         case .sandboxThriveCartAccount: "set it to the name of the pretended ThriveCart account"
         case .sandboxThriveCartSecret: "set it to the secret word of the pretended ThriveCart account"

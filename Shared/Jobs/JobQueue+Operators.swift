@@ -48,6 +48,19 @@ package struct JobRecord: Sendable, Hashable {
     package var envelope: JobEnvelope
 }
 
+extension JobRecord {
+    package init(_ letter: DeadLetter) {
+        id = letter.id
+        place = .dead
+        at = letter.since
+        attempt = letter.attempt
+        crashes = letter.crashes
+        lastError = letter.lastError
+        reason = letter.reason
+        envelope = letter.envelope
+    }
+}
+
 /// A dead job.
 package struct DeadLetter: Sendable, Hashable {
     package var id: JobID

@@ -32,6 +32,7 @@ package final class JobQueue: Sendable {
     let scripts: Scripts
     let logger: Logger
     let names = AnnouncedNames()
+    let line = EnqueueLine()
 
     package init(
         redis: RedisClient,
@@ -150,31 +151,46 @@ extension JobQueue {
     ) async throws(JobsError) -> [EnqueueResult] {
         if !shards.isEmpty, shards(of: queue).count > 1 { return try await enqueueSharded(requests, on: queue) }
         try await announce(queue)
-        var results: [EnqueueResult] = []
-        results.reserveCapacity(requests.count)
-        var rest = requests[...]
-        while !rest.isEmpty {
-            let batch = rest.prefix(500)
-            rest = rest.dropFirst(500)
-            var arguments: [RedisArgument] = [.int(limits.jobs), .int(limits.bytes)]
-            arguments.reserveCapacity(2 + 3 * batch.count)
-            for request in batch {
-                guard (1...200).contains(request.id.text.utf8.count) else { throw .malformed("job id") }
-                let bytes = try request.envelope.encoded(for: queue)
-                guard bytes.count <= limits.jobBytes else { throw .tooLarge(request.envelope.kind, bytes: bytes.count) }
-                arguments += [.text(request.id.text), request.time.argument, .bytes(bytes)]
-            }
-            let answer = try await sendTwiceIfLost(arguments, on: queue)
-            guard let values = answer.array, values.count == batch.count + 1 else { throw .unexpectedAnswer("enqueue") }
-            for (request, value) in zip(batch, values.dropFirst()) {
-                if case .int = value {
-                    results.append(.enqueued(request.id))
-                } else {
-                    results.append(.duplicate(JobID(value.string ?? request.id.text)))
-                }
+        let items = try requests.map { request throws(JobsError) in try item(request, for: queue) }
+        var values: [RedisValue] = []
+        values.reserveCapacity(requests.count)
+        if items.count == 1 {
+            values.append(try await line.enqueue(items[0], on: queue) { await self.send($0, on: queue) }.get())
+        } else {
+            for start in stride(from: 0, to: items.count, by: 500) {
+                values += try await send(Array(items[start..<min(start + 500, items.count)]), on: queue).get()
             }
         }
-        return results
+        return zip(requests, values).map { request, value in
+            if case .int = value { return .enqueued(request.id) }
+            return .duplicate(JobID(value.string ?? request.id.text))
+        }
+    }
+
+    private func item(_ request: EnqueueRequest, for queue: QueueName) throws(JobsError) -> EnqueueLine.Item {
+        guard (1...200).contains(request.id.text.utf8.count) else { throw .malformed("job id") }
+        let bytes = try request.envelope.encoded(for: queue)
+        guard bytes.count <= limits.jobBytes else { throw .tooLarge(request.envelope.kind, bytes: bytes.count) }
+        return EnqueueLine.Item(
+            words: [.text(request.id.text), request.time.argument, .bytes(bytes)],
+            weight: bytes.count
+        )
+    }
+
+    /// Up to 500 jobs; the script's word on each.
+    private func send(_ items: [EnqueueLine.Item], on queue: QueueName) async -> Result<[RedisValue], JobsError> {
+        var arguments: [RedisArgument] = [.int(limits.jobs), .int(limits.bytes)]
+        arguments.reserveCapacity(2 + 3 * items.count)
+        for item in items { arguments += item.words }
+        do throws(JobsError) {
+            let answer = try await sendTwiceIfLost(arguments, on: queue)
+            guard let values = answer.array, values.count == items.count + 1 else {
+                return .failure(.unexpectedAnswer("enqueue"))
+            }
+            return .success(Array(values.dropFirst()))
+        } catch {
+            return .failure(error)
+        }
     }
 
     /// Because the ids are the producer's, a second try after a lost reply finds the jobs of the first. A job that was

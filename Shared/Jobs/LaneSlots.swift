@@ -53,6 +53,9 @@ struct LaneSlots {
         case end
     }
 
+    /// How many to lease in one call: enough to make calls rare, few enough for some to run while Redis gets the next.
+    private static let mostAtOnce = 128
+
     let concurrency: Int
     var phase = Phase.open
     /// What the queue said when the worker registered; nil until then, and again when the queue says another.
@@ -74,7 +77,7 @@ struct LaneSlots {
             running = [:]
             return ended.isEmpty ? .end : .work(ended: takeEnded(), count: 0)
         }
-        let free = phase == .open && mayHaveMore ? min(500, concurrency - running.count) : 0
+        let free = phase == .open && mayHaveMore ? min(Self.mostAtOnce, concurrency - running.count) : 0
         let mustRegister = phase == .open && epoch == nil
         if !ended.isEmpty || free > 0 || mustRegister { return .work(ended: takeEnded(), count: max(0, free)) }
         return phase == .draining && running.isEmpty ? .end : .wait

@@ -2,19 +2,15 @@ import Logging
 import Synchronization
 
 extension PostgresPool {
-    struct Waiter {
-        let id: Int
-        let continuation: CheckedContinuation<Connection, any Error>
-    }
-
     struct State {
         var idle: [Connection] = []
         /// Connections that are idle, in use or being opened.
         var count = 0
         var opening = 0
         /// In the order they came. Nobody waits while a connection is idle.
-        var waiters: [Waiter] = []
-        var lastWaiter = 0
+        var waiters: [Errand] = []
+        /// When the next look is due at who has waited too long; nil while nobody waits.
+        var nextLook: ContinuousClock.Instant?
         /// Why the last attempt to connect failed; nil once one succeeded.
         var lastFailure: PostgresError?
         var isClosed = false
@@ -24,59 +20,81 @@ extension PostgresPool {
 
     // MARK: Taking
 
-    /// An idle connection, or the first that comes free.
-    func take(until deadline: ContinuousClock.Instant) async throws -> Connection {
-        let (connection, id): (Connection?, Int) = try state.withLock { state throws(PostgresError) in
-            guard !state.isClosed else { throw .closed }
-            state.lastWaiter += 1
-            return (state.idle.popLast(), state.lastWaiter)
+    /// Has `errand` done by an idle connection, or by the first that comes free.
+    func submit(_ errand: Errand, beforeOthers isFirst: Bool = false) {
+        let outcome: Submission = state.withLock { state in
+            if state.isClosed { return .refused(PostgresError.closed) }
+            // `withdraw` looks for it only once.
+            if errand.ticket.isCancelled { return .refused(CancellationError()) }
+            if let connection = state.idle.popLast() { return .served(by: connection) }
+            if errand.deadline <= .now { return .refused(state.lastFailure ?? PostgresError.poolExhausted) }
+            state.waiters.insert(errand, at: isFirst ? 0 : state.waiters.endIndex)
+            return .waits
         }
-        if let connection { return connection }
-
-        let timer = Task {
-            do { try await Task.sleep(until: deadline, clock: .continuous) } catch { return }
-            fail(waiter: id, with: nil)
-        }
-        defer { timer.cancel() }
-        return try await withTaskCancellationHandler {
-            try await withCheckedThrowingContinuation { continuation in
-                enqueue(Waiter(id: id, continuation: continuation), until: deadline)
-            }
-        } onCancel: {
-            fail(waiter: id, with: CancellationError())
+        switch outcome {
+        case .served(let connection): connection.serve(errand, of: self)
+        case .refused(let error): errand.fail(with: error)()
+        case .waits:
+            openWhatIsWanted()
+            look(at: errand.deadline)
         }
     }
 
-    private func enqueue(_ waiter: Waiter, until deadline: ContinuousClock.Instant) {
-        let immediate: Result<Connection, any Error>? = state.withLock { state in
-            if state.isClosed { return .failure(PostgresError.closed) }
-            if let connection = state.idle.popLast() { return .success(connection) }
-            // The timer may have fired and the task may have been cancelled before anybody waited.
-            if deadline <= .now { return .failure(state.lastFailure ?? PostgresError.poolExhausted) }
-            if Task.isCancelled { return .failure(CancellationError()) }
-            state.waiters.append(waiter)
-            return nil
-        }
-        if let immediate { waiter.continuation.resume(with: immediate) } else { openWhatIsWanted() }
+    private enum Submission {
+        case served(by: Connection)
+        case refused(any Error)
+        case waits
     }
 
-    /// `nil` stands for the end of its time.
-    private func fail(waiter id: Int, with error: (any Error)?) {
-        let (waiter, failure): (Waiter?, any Error) = state.withLock { state in
-            let index = state.waiters.firstIndex { $0.id == id }
+    /// What a connection that had died while it lay idle didn't do is done by another, before what came later.
+    func passOn(_ errand: Errand, from connection: Connection) -> Errand? {
+        discard(connection)
+        submit(errand, beforeOthers: true)
+        return nil
+    }
+
+    func withdraw(_ ticket: Errand.Ticket) {
+        let waiter = state.withLock { state in
+            state.waiters.firstIndex { $0.ticket === ticket }.map { state.waiters.remove(at: $0) }
+        }
+        waiter?.fail(with: CancellationError())()
+    }
+
+    /// Sees to it that whoever still waits at `deadline` is refused; one timer serves all who wait.
+    private func look(at deadline: ContinuousClock.Instant) {
+        let isNews = state.withLock { state in
+            if let nextLook = state.nextLook, nextLook <= deadline { return false }
+            state.nextLook = deadline
+            return true
+        }
+        guard isNews else { return }
+        Task { [weak self] in
+            // Because nobody cancels it, and a look too early would do no harm.
+            try? await Task.sleep(until: deadline, clock: .continuous)
+            self?.refuseTheLate()
+        }
+    }
+
+    private func refuseTheLate() {
+        let now = ContinuousClock.now
+        let (late, failure, next): ([Errand], PostgresError, ContinuousClock.Instant?) = state.withLock { state in
+            let late = state.waiters.filter { $0.deadline <= now }
+            state.waiters.removeAll { $0.deadline <= now }
+            if let nextLook = state.nextLook, nextLook <= now { state.nextLook = nil }
             let isDown = state.count == state.opening
             return (
-                index.map { state.waiters.remove(at: $0) },
-                error ?? (isDown ? state.lastFailure : nil) ?? PostgresError.poolExhausted
+                late, (isDown ? state.lastFailure : nil) ?? .poolExhausted, state.waiters.map(\.deadline).min()
             )
         }
-        waiter?.continuation.resume(throwing: failure)
+        for errand in late { errand.fail(with: failure)() }
+        if let next { look(at: next) }
     }
 
     // MARK: Giving back
 
-    func giveBack(_ connection: Connection) {
-        let (waiter, isClosed): (Waiter?, Bool) = state.withLock { state in
+    /// What to do next with a connection that is fit for use: on its thread, or nil if it lies idle now.
+    func giveBack(_ connection: Connection) -> Errand? {
+        let (waiter, isClosed): (Errand?, Bool) = state.withLock { state in
             if state.isClosed { return (nil, true) }
             if state.waiters.isEmpty {
                 state.idle.append(connection)
@@ -84,13 +102,13 @@ extension PostgresPool {
             }
             return (state.waiters.removeFirst(), false)
         }
-        if let waiter { waiter.continuation.resume(returning: connection) }
-        if isClosed { Task { await discard(connection) } }
+        if isClosed { discard(connection) }
+        return waiter
     }
 
-    /// Closes a connection and, if somebody waits, opens another.
-    func discard(_ connection: Connection) async {
-        await connection.close()
+    /// Closes a connection, on its thread, and opens another if somebody waits.
+    func discard(_ connection: Connection) {
+        connection.closeHere()
         forget()
         openWhatIsWanted()
     }
@@ -131,7 +149,7 @@ extension PostgresPool {
                     return state.lastFailure != nil
                 }
                 if hadFailed { logger.info("postgres is back") }
-                return giveBack(connection)
+                return connection.begin(in: self)
             } catch {
                 failures += 1
                 guard goesOn(after: error) else { return forget() }
@@ -152,7 +170,7 @@ extension PostgresPool {
 
     /// Whether somebody still wants the connection. A refusal that time doesn't heal is told to all who wait.
     private func goesOn(after error: PostgresError) -> Bool {
-        let (failed, isNews): ([Waiter], Bool) = state.withLock { state in
+        let (failed, isNews): ([Errand], Bool) = state.withLock { state in
             let isNews = state.lastFailure != error
             state.lastFailure = error
             guard !error.isTransient, state.count == state.opening else { return ([], isNews) }
@@ -161,7 +179,7 @@ extension PostgresPool {
         }
         // Once for each cause, not for each attempt: an outage may be long.
         if isNews { logger.warning("can't connect to postgres", metadata: ["reason": "\(error)"]) }
-        for waiter in failed { waiter.continuation.resume(throwing: error) }
+        for waiter in failed { waiter.fail(with: error)() }
         return isWanted()
     }
 

@@ -24,7 +24,7 @@ package final class PostgresPool: Sendable {
     package func transaction<Value: Sendable>(
         _ mode: TransactionMode = TransactionMode(),
         retrying: Int = 0,
-        _ body: @Sendable (Transaction) throws -> Value
+        _ body: @escaping @Sendable (Transaction) throws -> Value
     ) async throws -> Value {
         var retries = 0
         while true {
@@ -40,7 +40,7 @@ package final class PostgresPool: Sendable {
 
     /// A transaction that can't change anything.
     package func read<Value: Sendable>(
-        _ body: @Sendable (Transaction) throws -> Value
+        _ body: @escaping @Sendable (Transaction) throws -> Value
     ) async throws -> Value {
         try await transaction(TransactionMode(isReadOnly: true), body)
     }
@@ -64,7 +64,7 @@ package final class PostgresPool: Sendable {
             }
             return (state.waiters, state.idle)
         }
-        for waiter in waiters { waiter.continuation.resume(throwing: PostgresError.closed) }
+        for waiter in waiters { waiter.fail(with: PostgresError.closed)() }
         for connection in idle { await connection.close() }
         await withCheckedContinuation { continuation in
             let isDone = state.withLock { state in
@@ -85,28 +85,32 @@ package final class PostgresPool: Sendable {
 // MARK: Using a connection
 
 extension PostgresPool {
-    private func withConnection<Value: Sendable>(_ work: @Sendable (Wire) throws -> Value) async throws -> Value {
+    private func withConnection<Value: Sendable>(
+        _ work: @escaping @Sendable (Wire) throws -> Value
+    ) async throws -> Value {
+        try Task.checkCancellation()
         let deadline = ContinuousClock.now + configuration.waitTimeout
-        while true {
-            try Task.checkCancellation()
-            let connection = try await take(until: deadline)
-            let use = connection.interrupt.begin()
-            let outcome = await withTaskCancellationHandler {
-                await connection.use(work)
-            } onCancel: {
-                connection.interrupt.cancel(use)
+        let ticket = Errand.Ticket()
+        return try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                submit(Errand(ticket, until: deadline, for: continuation, work))
             }
-            switch outcome {
-            case .stale:
-                await discard(connection)
-            case .finished(let result, let isUsable):
-                if isUsable, connection.expires > .now { giveBack(connection) } else { await discard(connection) }
-                do {
-                    return try result.get()
-                } catch PostgresError.cancelled {
-                    throw CancellationError()
-                }
-            }
+        } onCancel: {
+            ticket.cancel()
+            withdraw(ticket)
         }
+    }
+
+    /// On the connection's thread: does an errand and answers with the next for this connection.
+    func perform(_ errand: Errand, on connection: Connection) -> Errand? {
+        guard let answer = connection.perform(errand) else { return passOn(errand, from: connection) }
+        var next: Errand?
+        if connection.isUsable, connection.expires > .now {
+            next = giveBack(connection)
+        } else {
+            discard(connection)
+        }
+        answer()
+        return next
     }
 }

@@ -10,6 +10,15 @@ package struct Discrepancy: Sendable, Hashable {
         case sale, payment, refund, cancellation, pause, resume, completion
         /// A row that names no item or order that we can read.
         case unreadable
+        /// An event of PayPal that never came.
+        case message
+        /// A payment, an order or a vault token that no event told.
+        case capture, order
+        case vaultToken = "vault-token"
+        /// How a merchant stands at PayPal.
+        case consent, capabilities
+        /// A merchant whose transactions we may not see.
+        case search
     }
 
     package enum State: String, Sendable, CaseIterable, PostgresValue {
@@ -23,7 +32,9 @@ package struct Discrepancy: Sendable, Hashable {
     }
 
     package var id: ID
-    package var site: Site.ID
+    /// Nil for PayPal's: its books are no site's.
+    package var site: Site.ID?
+    package var merchant: Merchant.ID?
     package var provider: Provider
     package var mode: Mode
     /// The same when it is found again.
@@ -38,10 +49,12 @@ package struct Discrepancy: Sendable, Hashable {
     package var state: State
     package var reason: String?
     package var event: InboundEvent.ID?
+    /// The event by which it was healed, where PayPal's books told it.
+    package var payPalEvent: String?
     package var settledAt: Date?
 
     package init(
-        site: Site.ID,
+        site: Site.ID?,
         provider: Provider,
         mode: Mode,
         key: String,
@@ -73,8 +86,8 @@ package struct Discrepancy: Sendable, Hashable {
 extension Transaction {
     private static var columns: StaticString {
         """
-        id, site, provider, mode, key, kind, order_number, item_key, body, occurred_at, found_at, state, reason, event,
-        settled_at
+        id, site, merchant, provider, mode, key, kind, order_number, item_key, body, occurred_at, found_at, state,
+        reason, event, paypal_event, settled_at
         """
     }
 
@@ -83,12 +96,13 @@ extension Transaction {
         try run(
             """
             INSERT INTO discrepancies (\(raw: Self.columns))
-            VALUES (\(found.id), \(found.site), \(found.provider), \(found.mode), \(found.key), \(found.kind),
+            VALUES (\(found.id), \(found.site), \(found.merchant), \(found.provider), \(found.mode), \(found.key), \(found.kind),
                 \(found.order), \(found.item), \(found.body), \(found.occurredAt), \(found.foundAt), \(found.state),
-                \(found.reason), \(found.event), \(found.settledAt))
+                \(found.reason), \(found.event), \(found.payPalEvent), \(found.settledAt))
             ON CONFLICT (site, key) DO UPDATE
             SET body = excluded.body, occurred_at = excluded.occurred_at, state = excluded.state,
-                reason = excluded.reason, event = excluded.event, settled_at = excluded.settled_at,
+                reason = excluded.reason, event = excluded.event, paypal_event = excluded.paypal_event,
+                settled_at = excluded.settled_at,
                 found_at = CASE WHEN discrepancies.state = 'healed' THEN excluded.found_at
                     ELSE discrepancies.found_at END
             """
@@ -96,28 +110,28 @@ extension Transaction {
     }
 
     /// The one with this key, held until the end of the transaction.
-    package func lockDiscrepancy(_ key: String, of site: Site.ID) throws(PostgresError) -> Discrepancy? {
-        try discrepancies("WHERE site = \(site) AND key = \(key) FOR UPDATE").first
+    package func lockDiscrepancy(_ key: String, of site: Site.ID?) throws(PostgresError) -> Discrepancy? {
+        try discrepancies("WHERE \(Self.own(site)) AND key = \(key) FOR UPDATE").first
     }
 
-    package func discrepancy(keyed key: String, of site: Site.ID) throws(PostgresError) -> Discrepancy? {
-        try discrepancies("WHERE site = \(site) AND key = \(key)").first
+    package func discrepancy(keyed key: String, of site: Site.ID?) throws(PostgresError) -> Discrepancy? {
+        try discrepancies("WHERE \(Self.own(site)) AND key = \(key)").first
     }
 
-    package func discrepancy(_ id: Discrepancy.ID, of site: Site.ID) throws(PostgresError) -> Discrepancy? {
-        try discrepancies("WHERE id = \(id) AND site = \(site)").first
+    package func discrepancy(_ id: Discrepancy.ID, of site: Site.ID?) throws(PostgresError) -> Discrepancy? {
+        try discrepancies("WHERE id = \(id) AND \(Self.own(site))").first
     }
 
     /// Of a site, the latest first.
     package func discrepancies(
-        of site: Site.ID,
+        of site: Site.ID?,
         states: [Discrepancy.State],
         after last: Discrepancy.ID? = nil,
         limit: Int
     ) throws(PostgresError) -> [Discrepancy] {
         try discrepancies(
             """
-            WHERE site = \(site)
+            WHERE \(Self.own(site))
               AND state = ANY(\(states))
               AND (\(last) IS NULL
                 OR (found_at, id) < (SELECT l.found_at, l.id FROM discrepancies l WHERE l.id = \(last)))
@@ -129,7 +143,7 @@ extension Transaction {
 
     /// Those that were found by `end` and wait to be looked at again, in pages.
     package func waitingDiscrepancies(
-        of site: Site.ID,
+        of site: Site.ID?,
         at provider: Provider,
         in mode: Mode,
         foundBy end: Date,
@@ -138,7 +152,7 @@ extension Transaction {
     ) throws(PostgresError) -> [Discrepancy] {
         try discrepancies(
             """
-            WHERE site = \(site)
+            WHERE \(Self.own(site))
               AND provider = \(provider)
               AND mode = \(mode)
               AND state = 'found'
@@ -148,6 +162,12 @@ extension Transaction {
             LIMIT \(limit)
             """
         )
+    }
+
+    /// A site's, or PayPal's.
+    private static func own(_ site: Site.ID?) -> Query {
+        guard let site else { return "site IS NULL" }
+        return "site = \(site)"
     }
 
     private func discrepancies(_ condition: Query) throws(PostgresError) -> [Discrepancy] {
@@ -172,6 +192,8 @@ extension Discrepancy {
             at: try row["found_at"]
         )
         id = try row["id"]
+        merchant = try row["merchant"]
+        payPalEvent = try row["paypal_event"]
         event = try row["event"]
         settledAt = try row["settled_at"]
     }

@@ -19,6 +19,7 @@ package enum Schema {
                 step("0011_renewals", PackageResources._011_renewals_sql),
                 step("0012_paypal_events", PackageResources._012_paypal_events_sql),
                 step("0013_many_deliveries", PackageResources._013_many_deliveries_sql),
+                step("0014_paypal_books", PackageResources._014_paypal_books_sql),
             ])
         }
     }

@@ -15,12 +15,13 @@ package struct Reconciliation: Sendable, Hashable {
     }
 
     package var id: ID
-    package var site: Site.ID
+    /// Nil for PayPal's books: they are no site's.
+    package var site: Site.ID?
     package var provider: Provider
     package var mode: Mode
     package var kind: Kind
     package var state: State
-    /// The page that is looked at next, from 1.
+    /// The page that is looked at next, from 1; of PayPal's books the part.
     package var page: Int
     /// Rows older than this are not looked at; nil is all.
     package var floor: Date?
@@ -50,7 +51,7 @@ package struct Reconciliation: Sendable, Hashable {
     }
 
     package init(
-        site: Site.ID,
+        site: Site.ID?,
         provider: Provider,
         mode: Mode,
         kind: Kind,
@@ -128,25 +129,32 @@ extension Transaction {
         ) == 1
     }
 
-    /// Goes on with the run of a process that died.
-    package func take(_ run: Reconciliation, as holder: UUID, at now: Date) throws(PostgresError) -> Reconciliation {
-        try self.run("UPDATE reconciliations SET holder = \(holder), beat_at = \(now) WHERE id = \(run.id)")
+    /// Goes on with the run of a process that died, as deep as it or the new one was to go.
+    package func take(_ run: Reconciliation, for fresh: Reconciliation) throws(PostgresError) -> Reconciliation {
         var taken = run
-        taken.holder = holder
-        taken.beatAt = now
+        taken.holder = fresh.holder
+        taken.beatAt = fresh.startedAt
+        if let floor = run.floor { taken.floor = fresh.floor.map { min($0, floor) } }
+        try self.run(
+            """
+            UPDATE reconciliations
+            SET holder = \(taken.holder), beat_at = \(taken.beatAt), floor = \(taken.floor)
+            WHERE id = \(run.id)
+            """
+        )
         return taken
     }
 
     /// The run of these books that is under way, or was when its process died; held until the end of the transaction.
     package func lockRunning(
-        of site: Site.ID,
+        of site: Site.ID?,
         at provider: Provider,
         in mode: Mode,
         isBackfill: Bool
     ) throws(PostgresError) -> Reconciliation? {
         try reconciliations(
             """
-            WHERE site = \(site)
+            WHERE \(Self.own(site))
               AND provider = \(provider)
               AND mode = \(mode)
               AND (kind = 'backfill') = \(isBackfill)
@@ -180,13 +188,13 @@ extension Transaction {
     }
 
     /// Runs of a site, the latest first.
-    package func reconciliations(of site: Site.ID, limit: Int) throws(PostgresError) -> [Reconciliation] {
-        try reconciliations("WHERE site = \(site) ORDER BY started_at DESC LIMIT \(limit)")
+    package func reconciliations(of site: Site.ID?, limit: Int) throws(PostgresError) -> [Reconciliation] {
+        try reconciliations("WHERE \(Self.own(site)) ORDER BY started_at DESC LIMIT \(limit)")
     }
 
     /// The newest row that any successful run had before it, back-fills too.
     package func reconciledUpTo(
-        of site: Site.ID,
+        of site: Site.ID?,
         at provider: Provider,
         in mode: Mode
     ) throws(PostgresError) -> Date? {
@@ -194,7 +202,7 @@ extension Transaction {
             """
             SELECT max(newest)
             FROM reconciliations
-            WHERE site = \(site)
+            WHERE \(Self.own(site))
               AND provider = \(provider)
               AND mode = \(mode)
               AND state = 'succeeded'
@@ -233,54 +241,14 @@ extension Transaction {
         .decode(Date?.self).first ?? nil
     }
 
-    /// For each site whose books we may read: since when they are compared, and when that last succeeded.
-    package func reconciliationStandings() throws(PostgresError) -> [ReconciliationStanding] {
-        try rows(
-            """
-            SELECT k.site, s.slug, k.provider, k.created_at, max(r.ended_at) AS succeeded_at,
-                (SELECT count(*) FROM discrepancies d WHERE d.site = k.site AND d.state = 'found') AS waiting,
-                (SELECT count(*) FROM discrepancies d WHERE d.site = k.site AND d.state = 'person') AS needs_person
-            FROM site_api_keys k
-            JOIN sites s ON s.id = k.site AND s.status = 'active'
-            LEFT JOIN reconciliations r ON r.site = k.site AND r.provider = k.provider AND r.mode = 'live'
-                AND r.state = 'succeeded'
-            GROUP BY k.site, s.slug, k.provider, k.created_at
-            ORDER BY s.slug, k.provider
-            """
-        )
-        .values { row throws(PostgresError) in
-            ReconciliationStanding(
-                site: try row["site"],
-                slug: try row["slug"],
-                provider: try row["provider"],
-                since: try row["created_at"],
-                succeededAt: try row["succeeded_at"],
-                waiting: Int(try row["waiting", as: Int64.self]),
-                needsPerson: Int(try row["needs_person", as: Int64.self])
-            )
-        }
+    /// A site's, or PayPal's.
+    private static func own(_ site: Site.ID?) -> Query {
+        guard let site else { return "site IS NULL" }
+        return "site = \(site)"
     }
 
     private func reconciliations(_ condition: Query) throws(PostgresError) -> [Reconciliation] {
         try rows("SELECT \(raw: Self.columns) FROM reconciliations \(condition)").values(Reconciliation.init(row:))
-    }
-}
-
-/// How the comparing of one site's books stands.
-package struct ReconciliationStanding: Sendable, Hashable {
-    package var site: Site.ID
-    package var slug: Slug
-    package var provider: Provider
-    package var since: Date
-    package var succeededAt: Date?
-    package var waiting: Int
-    package var needsPerson: Int
-
-    /// A day, and two hours for the run itself.
-    package static let patience: TimeInterval = 26 * 3600
-
-    package func isOverdue(at now: Date) -> Bool {
-        now.timeIntervalSince(succeededAt ?? since) > Self.patience
     }
 }
 

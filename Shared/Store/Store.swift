@@ -17,13 +17,14 @@ package struct Store: Sendable {
     /// Commits what `body` did, or nothing. `body` may run more than once, when it lost a race.
     @discardableResult
     package func transaction<Value: Sendable>(
-        _ body: @Sendable (Transaction) throws -> Value
+        _ body: @escaping @Sendable (Transaction) throws -> Value
     ) async throws -> Value {
         try await pool.transaction(retrying: Self.retries, body)
     }
 
     /// One consistent look that changes nothing.
-    package func read<Value: Sendable>(_ body: @Sendable (Transaction) throws -> Value) async throws -> Value {
+    package func read<Value: Sendable>(_ body: @escaping @Sendable (Transaction) throws -> Value) async throws -> Value
+    {
         try await pool.read(body)
     }
 }

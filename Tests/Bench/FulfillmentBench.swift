@@ -102,6 +102,7 @@ struct StatementLog {
     /// Ids that were there before and stay.
     private var known: Set<String> = []
 
+    /// Followed by the number of the session's process.
     private static let mark: StaticString = "@@log@@ "
 
     init(_ system: Gatehouse) { self.system = system }
@@ -115,7 +116,7 @@ struct StatementLog {
                 try await system.pool.query("SELECT id::text FROM \(identifier: table)").decode(String.self)
             )
         }
-        try await set("log_line_prefix", Self.mark)
+        try await set("log_line_prefix", "@@log@@ %p ")
         try await set("log_statement", "all")
         try await reload(until: "log_statement", is: "all")
         try await work()
@@ -144,16 +145,25 @@ struct StatementLog {
     private static func entries(in log: String) -> [(session: String, statement: String, values: [String?])] {
         var entries: [(session: String, statement: String, values: [String?])] = []
         for part in log.components(separatedBy: mark.description) {
-            let line = part.replacing("\n\t", with: "\n").trimmingCharacters(in: .newlines)
+            let (session, line) = split(part)
             if line.hasPrefix("LOG:  execute "), let colon = line.dropFirst(14).range(of: ": ") {
-                entries.append(("", String(line[colon.upperBound...]), []))
+                entries.append((session, String(line[colon.upperBound...]), []))
             } else if line.hasPrefix("LOG:  statement: ") {
-                entries.append(("", String(line.dropFirst(17)), []))
-            } else if line.hasPrefix("DETAIL:  parameters: "), !entries.isEmpty {
-                entries[entries.count - 1].values = values(line.dropFirst(21))
+                entries.append((session, String(line.dropFirst(17)), []))
+            } else if line.hasPrefix("DETAIL:  parameters: "),
+                let last = entries.lastIndex(where: { $0.session == session })
+            {
+                entries[last].values = values(line.dropFirst(21))
             }
         }
         return entries
+    }
+
+    /// `4711 LOG:  …`, a line that goes on being indented.
+    private static func split(_ part: String) -> (session: String, line: String) {
+        let text = part.replacing("\n\t", with: "\n").trimmingCharacters(in: .newlines)
+        let session = text.prefix { $0 != " " }
+        return (String(session), String(text.dropFirst(session.count + 1)))
     }
 
     /// `$1 = 'it''s', $2 = NULL`
@@ -185,6 +195,10 @@ struct StatementLog {
     private static func transaction(
         in entries: [(session: String, statement: String, values: [String?])]
     ) -> [(statement: String, values: [String?])] {
+        guard let session = entries.first(where: { $0.statement.contains("INTO inbound_events") })?.session else {
+            return []
+        }
+        let entries = entries.filter { $0.session == session }
         guard let insert = entries.firstIndex(where: { $0.statement.contains("INTO inbound_events") }),
             let begin = entries[..<insert].lastIndex(where: { $0.statement.hasPrefix("BEGIN") }),
             let commit = entries[insert...].firstIndex(where: { $0.statement.hasPrefix("COMMIT") })
@@ -215,6 +229,13 @@ struct StatementLog {
         }
         if value.hasPrefix("\\x"), let text = Self.text(ofHex: value.dropFirst(2)), text.contains(number) {
             return "convert_to(\(concatenation(text, number)), 'UTF8')"
+        }
+        if value.wholeMatch(of: /\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?\+00/) != nil {
+            return Self.literal(value) + "::timestamptz"
+        }
+        // The delivery's key is a digest of its body, which holds the number.
+        if let digest = value.firstMatch(of: /^sha256:([0-9a-f]{64})$/)?.output.1 {
+            return "E'sha256\\x3A' || encode(sha256(('\(digest)' || :n::text)::bytea), 'hex')"
         }
         guard value.contains(number) || ids(in: value).contains(where: { !known.contains($0) }) else {
             return Self.literal(value)

@@ -59,13 +59,16 @@ struct QueueBench {
                 name: "enqueue, 64 tasks, 200 B, \(fsync)",
                 ours: ours,
                 yardstick: yardstick,
-                goal: ("≥ 0.6 of redis-benchmark with the same script", ours.value >= 0.6 * yardstick.value)
+                goal: (
+                    "≥ 0.6 of redis-benchmark with the same script\(isDurable ? "" : ", over 80 000/s")",
+                    ours.value >= 0.6 * yardstick.value && (isDurable || ours.value > 80_000)
+                )
             ),
             Figure(
                 name: "enqueue in batches of 50, \(fsync)",
                 ours: .init(by: "8 tasks", value: batchRate),
-                yardstick: .init(by: "ours one by one", value: ours.value),
-                goal: ("≥ 3 × one by one", batchRate >= 3 * ours.value)
+                yardstick: .init(by: "redis-benchmark one by one", value: yardstick.value),
+                goal: ("≥ 3 × redis-benchmark", batchRate >= 3 * yardstick.value)
             ),
         ]
     }

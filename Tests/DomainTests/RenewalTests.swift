@@ -150,4 +150,19 @@ import Testing
         #expect(waived.period(1)?.status == .waived)
         #expect(waived.current == 2)
     }
+
+    @Test func `after a person's word about an older period the next one comes due all the same`() {
+        var state = self.state()
+        state.current = 3
+        state.frontier = 3
+        state.nextActionAt = nil  // while the charge below is looked into, nobody looks at anything else
+        state.periods = [ChargePeriod(number: 2, dueAt: start + 2 * 86_400, status: .review)]
+        var attempt = ChargeAttempt(key(2), kind: .manual, at: start + 2.5 * 86_400)
+        attempt.state = .review
+        state.attempts = [attempt]
+        for decision in [RenewalDecision.paid(captureID: "C1"), .unpaid, .waive] {
+            let after = reducer.reduce(state, .resolve(period: 2, decision), at: start + 2.6 * 86_400).0
+            #expect(after.nextActionAt == start + 3 * 86_400, "\(decision)")
+        }
+    }
 }

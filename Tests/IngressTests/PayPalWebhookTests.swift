@@ -36,7 +36,9 @@ import Testing
     }
 
     @Test(arguments: ["/webhooks/paypal", "/api/paypal/v1/webhooks"])
-    func `are kept byte for byte before they are acknowledged`(path: String) async throws {
+    func `row PayPal to Product API: POST webhooks keeps them byte for byte before it acknowledges`(path: String)
+        async throws
+    {
         try await run { ingress, signer in
             let answer = try await ingress.post(body, to: path, headers: headers(signer, body))
             #expect(answer.status == 200)

@@ -1,5 +1,6 @@
 import FaultKit
 import Foundation
+import Jobs
 import Postgres
 import Seeds
 import TestKit
@@ -51,11 +52,22 @@ import Testing
             Life(order: 70_000_000 + $0, now: Int(Date().timeIntervalSince1970), random: &random)
         }
         let bodies = lives.flatMap { $0.webhooks(account: Gatehouse.account, secret: Gatehouse.secret) }.map(\.body)
+        // POSTGRES_AWAY_SECONDS=90 spreads the webhooks over an outage of that length.
+        let away = ProcessInfo.processInfo.environment["POSTGRES_AWAY_SECONDS"].flatMap { Double($0) }
         await system.postgres.stopImmediately()
-        let record = try await Post(targets: system.targets, duplicated: 0, seed: 5).send(bodies, by: system.http)
+        let post = Post(
+            targets: system.targets,
+            duplicated: 0,
+            seed: 5,
+            perSecond: away.map { Double(bodies.count) / max(1, $0) }
+        )
+        let record = try await post.send(bodies, by: system.http)
         #expect(record.refused.isEmpty && record.lostAnswers == 0)
         try await system.postgres.start()
         try await system.drained()
+        let redis = try system.redis.client()
+        #expect(try await JobQueue(redis: redis, logger: .silent).stats(of: "fulfillment").dead == 0)
+        await redis.close()
         #expect(try await Books(of: lives, site: "demo", in: system.pool).findings == [])
         try await system.end()
     }

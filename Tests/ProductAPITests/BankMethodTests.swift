@@ -15,6 +15,13 @@ import Testing
         ("p24", "PL", "PLN"), ("trustly", "NL", "EUR"),
     ]
 
+    /// Each country once, and each currency.
+    static let trustly: [(String, String)] = [
+        ("SE", "SEK"), ("DK", "DKK"), ("NO", "NOK"), ("GB", "GBP"), ("FI", "EUR"), ("EE", "EUR"), ("LV", "EUR"),
+        ("LT", "EUR"), ("NL", "EUR"), ("DE", "EUR"), ("AT", "EUR"), ("ES", "EUR"), ("BG", "EUR"), ("CZ", "EUR"),
+        ("SK", "EUR"),
+    ]
+
     static func order(_ method: String, _ country: String, _ currency: String, name: String = "Jan Kowalski") -> String
     {
         let instruction = method == "trustly" ? #""processing_instruction": "ORDER_COMPLETE_ON_PAYMENT_APPROVAL","# : ""
@@ -25,10 +32,15 @@ import Testing
             """#
     }
 
-    @Test func `each row of the table is taken`() async throws {
+    @Test(arguments: good)
+    func `row of the table is taken in each of its countries and currencies`(
+        method: String,
+        country: String,
+        currency: String
+    ) async throws {
         try await withAPI { api in
             let merchant = try await api.connect()
-            for (method, country, currency) in Self.good {
+            for (country, currency) in method == "trustly" ? Self.trustly : [(country, currency)] {
                 let answer = try await api.createOrder(merchant, Self.order(method, country, currency))
                 #expect(answer.status == 201, "\(method): \(answer.text)")
                 #expect(answer.link("payer-action") != nil, "\(method)")

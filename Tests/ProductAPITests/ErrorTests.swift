@@ -1,6 +1,7 @@
 import Domain
 import Foundation
 import NIOHTTP1
+import Postgres
 import ProductAPIRoutes
 import SandboxKit
 import SandboxPages
@@ -17,6 +18,42 @@ import Testing
                     #expect(answer.isEnvelope(401), "\(route.method) \(path): \(answer.text)")
                     #expect(answer.headers["paypal-debug-id"].first?.isEmpty == false)
                 }
+            }
+        }
+    }
+
+    @Test func `row 200 success has a body to process`() async throws {
+        try await withAPI { api in
+            let merchant = try await api.connect()
+            for path in ["/merchant", "/merchant/credentials", "/merchant/domains"] {
+                let answer = try await api.call(.GET, path, bearer: merchant.bearer)
+                #expect(answer.status == 200 && !answer.fields.isEmpty, "\(path)")
+                #expect(answer.headers["content-type"].first?.hasPrefix("application/json") == true)
+                #expect(answer.headers["paypal-debug-id"].first?.isEmpty == false)
+            }
+        }
+    }
+
+    @Test func `row 201 what was created has an id to persist`() async throws {
+        try await withAPI { api in
+            let merchant = try await api.connect()
+            let domain = #"{"domain": "shop.example.com"}"#
+            let order = try await api.createOrder(merchant)
+            let subscription = try await api.subscribe(merchant, RunningAPI.subscription("paypal"))
+            for answer in [order, subscription] { #expect(answer.status == 201 && !answer.id.isEmpty) }
+            #expect(try await api.call(.POST, "/merchant/domains", domain, bearer: merchant.bearer).status == 201)
+        }
+    }
+
+    @Test func `row 404 an order, a subscription, a domain that is not there`() async throws {
+        try await withAPI { api in
+            let merchant = try await api.connect()
+            for (method, path) in [
+                (HTTPMethod.GET, "/orders/63U60712PF952305N"), (.POST, "/orders/63U60712PF952305N/capture"),
+                (.GET, "/subscriptions/8AB12345CD678901E"), (.POST, "/subscriptions/8AB12345CD678901E/activate"),
+                (.POST, "/subscriptions/8AB12345CD678901E/cancel"), (.DELETE, "/merchant/domains/shop.example.com"),
+            ] {
+                #expect(try await api.call(method, path, bearer: merchant.bearer).isEnvelope(404), "\(path)")
             }
         }
     }
@@ -38,6 +75,39 @@ import Testing
                 let answer = try await api.call(.POST, "/orders", body, bearer: merchant.bearer)
                 #expect(answer.isEnvelope(422), "\(body): \(answer.text)")
             }
+        }
+    }
+
+    @Test func `row 422 the fields that are missing or bad are named`() async throws {
+        try await withAPI { api in
+            let merchant = try await api.connect()
+            let answer = try await api.createOrder(merchant, "{}")
+            #expect(answer.complains(of: "data"))
+            #expect(answer.fields == ["message", "errors"])
+            let start = try await api.call(.POST, "/onboarding/start", "{}")
+            #expect(start.complains(of: "secret") && start.complains(of: "site_url"))
+        }
+    }
+
+    @Test func `row 422 a rule that is broken is said in the list of errors`() async throws {
+        try await withAPI { api in
+            let merchant = try await api.connect()
+            let bank = #", "payment_source": {"ideal": {"country_code": "NL", "name": "Jan Kowalski"}}"#
+            let answer = try await api.subscribe(merchant, RunningAPI.subscription("paypal", more: bank))
+            #expect(answer.isEnvelope(422))
+            #expect(answer.fields == ["error", "status", "errors"])
+            #expect(answer.json["errors"]?[0]?.text?.contains("iDEAL") == true)
+        }
+    }
+
+    @Test func `row 500 an error of ours says nothing of itself`() async throws {
+        try await withAPI { api in
+            let merchant = try await api.connect()
+            try await #require(TestDatabase.current).pool.query("DROP TABLE paypal_orders CASCADE")
+            let answer = try await api.call(.GET, "/orders/63U60712PF952305N", bearer: merchant.bearer)
+            #expect(answer.status == 500)
+            #expect(answer.text == #"{"error":"Internal error","status":500}"#)
+            #expect(answer.headers["paypal-debug-id"].first?.isEmpty == false)
         }
     }
 
@@ -80,6 +150,14 @@ import Testing
         }
     }
 
+    @Test func `row 503 PayPal's call timed out`() async throws {
+        try await withAPI { api in
+            let merchant = try await api.connect()
+            try await api.fault(#"{"fault": "reset_before", "call": "orders.create"}"#)
+            #expect(try await api.createOrder(merchant).text == #"{"error":"Upstream PayPal error","status":503}"#)
+        }
+    }
+
     @Test func `no secret stands in the log`() async throws {
         try await withAPI { api in
             let merchant = try await api.connect()
@@ -87,41 +165,6 @@ import Testing
             for secret in [merchant.secret, merchant.bearer, merchant.webhookSecret, "buyer@example.com"] {
                 #expect(!api.log.text.contains(secret))
             }
-        }
-    }
-}
-
-@Suite(.database(.gatehouse)) struct `The table of migration` {
-    /// "Thrive (now)": what an integrator of the older service calls instead.
-    static let rows: [(String, HTTPMethod, String)] = [
-        ("Start onboarding", .POST, "/onboarding/start"), ("Complete onboarding", .POST, "/onboarding/complete"),
-        ("Issue Bearer", .POST, "/auth/token"), ("Refresh PayPal client token", .POST, "/auth/client-token"),
-        ("SDK client token", .POST, "/auth/sdk-token"), ("Get capabilities", .GET, "/merchant"),
-        ("Get client credentials", .GET, "/merchant/credentials"), ("Update license", .PATCH, "/merchant"),
-        ("Create order", .POST, "/orders"), ("Get order", .GET, "/orders/X1"),
-        ("Capture order", .POST, "/orders/X1/capture"), ("Refund capture", .POST, "/captures/X1/refund"),
-        ("Create subscription", .POST, "/subscriptions"), ("Activate", .POST, "/subscriptions/X1/activate"),
-        ("Get subscription", .GET, "/subscriptions/X1"), ("Cancel subscription", .POST, "/subscriptions/X1/cancel"),
-        ("Plugin-triggered test webhook", .POST, "/webhooks/test"), ("Disconnect", .DELETE, "/merchant"),
-    ]
-
-    @Test func `each row is a route`() async throws {
-        try await withAPI { api in
-            for (name, method, path) in Self.rows {
-                let answer = try await api.call(method, path)
-                #expect([401, 422].contains(answer.status), "\(name): \(answer.status)")
-            }
-        }
-    }
-
-    @Test(arguments: [
-        "/oauth/partner-referral", "/oauth/credentials", "/customers/merchant-info", "/orders/create",
-        "/subscriptions/processor/create",
-    ])
-    func `the paths of before are gone`(path: String) async throws {
-        try await withAPI { api in
-            let answer = try await api.call(.POST, path, "{}")
-            #expect(answer.status == 404)
         }
     }
 }

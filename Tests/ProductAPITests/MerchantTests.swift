@@ -115,7 +115,8 @@ import Testing
 }
 
 @Suite(.database(.gatehouse)) struct `Apple Pay's domains` {
-    @Test func `a domain is registered with 201, listed, and taken off again`() async throws {
+    @Test func `POST, GET and DELETE merchant domains: registered with 201, listed, and taken off again`() async throws
+    {
         try await withAPI { api in
             let merchant = try await api.connect()
             let created = try await api.call(

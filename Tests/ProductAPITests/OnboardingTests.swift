@@ -40,7 +40,7 @@ import Testing
         }
     }
 
-    @Test func `the whole way from start over PayPal's page to credentials`() async throws {
+    @Test func `POST onboarding complete answers all credentials once PayPal's page was approved`() async throws {
         try await withAPI { api in
             let secret = RunningAPI.secret()
             let start = try await api.call(

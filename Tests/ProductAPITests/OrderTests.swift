@@ -83,7 +83,7 @@ import Testing
         }
     }
 
-    @Test func `capture takes the money once however often it is asked`() async throws {
+    @Test func `POST orders capture takes the money once however often it is asked`() async throws {
         try await withAPI { api in
             let merchant = try await api.connect()
             let (order, capture) = try await api.paidOrder(merchant)

@@ -65,7 +65,10 @@ extension RunningPayPal.Answer {
         }
     }
 
-    @Test func `row paypal, non-trial: vault-first, charged once, a capture body with the vault token`() async throws {
+    @Test
+    func `row paypal, non-trial: vault-first, POST subscriptions activate charges once and gives the vault token`()
+        async throws
+    {
         try await withAPI { api in
             let merchant = try await api.connect()
             let created = try await api.subscribe(merchant, RunningAPI.subscription("paypal"))
@@ -166,7 +169,7 @@ extension RunningPayPal.Answer {
         }
     }
 
-    @Test func `the extra fields are required and from their lists`() async throws {
+    @Test func `POST subscriptions wants its extra fields, from their lists`() async throws {
         try await withAPI { api in
             let merchant = try await api.connect()
             for (more, field) in [

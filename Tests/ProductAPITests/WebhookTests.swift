@@ -13,7 +13,9 @@ import TestKit
 import Testing
 
 @Suite(.database(.gatehouse)) struct `A shop trying its webhook` {
-    @Test func `POST webhooks test delivers a signed WEBHOOK_TEST and tells what the handler answered`() async throws {
+    @Test func `row WEBHOOK.TEST: POST webhooks test delivers it signed and tells what the handler answered`()
+        async throws
+    {
         try await withAPI { api in
             let receiver = try await TestKit.Receiver.start { request, _ in
                 request.path == "/hook" ? .init(status: 204) : .init(status: 500)

@@ -181,6 +181,7 @@ private func withBooks(of shop: Shop, _ body: @Sendable (BookShop) async throws 
             http: .shared,
             pace: RequestPace(redis: redis.client, perMinute: 0, logger: .silent),
             jobs: JobQueue(redis: redis.client, prefix: redis.prefix, logger: .silent),
+            redis: redis.client,
             thriveCart: "http://127.0.0.1:\(port)/thrivecart/api/external"
         )
         dependencies.patience.tries = 2

@@ -190,8 +190,10 @@ struct Cashier: Sendable {
     var captures: Int { paypal.sandbox.money.count { $0.kind == .capture } }
 
     /// Every invariant holds.
-    func expectInvariants(at now: Date) async throws {
-        for invariant in RenewalInvariant.all {
+    ///
+    /// - Parameter left: not looked at, since nobody runs who would see to it.
+    func expectInvariants(at now: Date, butFor left: Set<String> = []) async throws {
+        for invariant in RenewalInvariant.all where !left.contains(invariant.name) {
             let found = try await deps.store.read { try $0.violations(of: invariant, at: now) }
             #expect(found.isEmpty, "\(invariant.name): \(found.map(\.detail))")
         }

@@ -73,7 +73,7 @@ struct ReplayDead: OperatorCommand {
     }
 
     /// A letter of the archive that was not put back in line since: the latest of the job.
-    fileprivate static func kept(_ id: String, of queue: String?, in store: Store) async throws -> KeptDeadLetter? {
+    static func kept(_ id: String, of queue: String?, in store: Store) async throws -> KeptDeadLetter? {
         var search = DeadLetterSearch()
         search.queue = queue
         search.job = id

@@ -224,19 +224,32 @@ struct ShowDead: OperatorCommand {
 
             EXAMPLE
               gatehouse dead show 01K0example0000000000
+              gatehouse dead show 01K0example0000000000 --archived
             """
     )
 
-    static let needs: Set<Need> = [.redis]
+    static let needs: Set<Need> = [.redis, .database]
 
     @Argument(help: "The job's id.")
     var id: String
 
     @OptionGroup var queue: QueueOption
+
+    @Flag(name: .long, help: "One that was moved to Postgres.")
+    var archived = false
+
     @OptionGroup var output: OutputOptions
 
     struct Reply: Answer {
         var job: JobEntry?
+        private var again = ""
+
+        private enum CodingKeys: String, CodingKey { case job }
+
+        init(_ job: JobEntry? = nil, archived: Bool = false) {
+            self.job = job
+            again = archived ? " --archived" : ""
+        }
 
         var exitStatus: ExitStatus { job == nil ? .no : .ok }
 
@@ -244,14 +257,18 @@ struct ShowDead: OperatorCommand {
             guard let job else { return page.line("No dead letter has this id.") }
             job.show(on: &page)
             page.line()
-            page.line("gatehouse dead replay \(job.id)", .faint)
+            page.line("gatehouse dead replay \(job.id)\(again)", .faint)
         }
     }
 
     func answer(at desk: Desk) async throws -> Reply {
+        if archived {
+            let kept = try await ReplayDead.kept(id, of: queue.queue?.text, in: desk.store)
+            return Reply(try kept.map { try JobEntry($0) }, archived: true)
+        }
         guard let (queue, job) = try await desk.queues.find(JobID(id), on: queue.queue), job.place == .dead else {
             return Reply()
         }
-        return Reply(job: JobEntry(job, of: queue))
+        return Reply(JobEntry(job, of: queue))
     }
 }

@@ -59,7 +59,7 @@ struct RecoverDeliveries: OperatorCommand {
     }
 
     func answer(at desk: Desk) async throws -> Reply {
-        let (store, queue) = (try desk.store, try desk.deliveryQueue)
+        let (store, queue) = (try desk.store, try desk.queues)
         let (id, since, spacing) = (id, since, 1 / Double(rate))
         let missed = try await store.read { transaction in
             let endpoint = try transaction.knownEndpoint(id)

@@ -48,7 +48,7 @@ struct ResendDelivery: OperatorCommand {
             }
             return plan
         }
-        try await desk.deliveryQueue.enqueue([plan])
+        try await desk.queues.enqueue([plan])
         return Reply(delivery: id.description)
     }
 }

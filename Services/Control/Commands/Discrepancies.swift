@@ -21,8 +21,11 @@ struct ListDiscrepancies: OperatorCommand {
         discussion: """
             found: heals by itself when it is old enough. person: somebody has to decide. healed and ignored are over.
 
+            Of PayPal's books, which are no site's, with --provider paypal.
+
             EXAMPLE
               gatehouse discrepancies list
+              gatehouse discrepancies list --provider paypal
               gatehouse discrepancies list --state healed
             """
     )
@@ -31,6 +34,9 @@ struct ListDiscrepancies: OperatorCommand {
 
     @Option(name: .long, help: "found, person, healed or ignored (default: found and person).")
     var state: Discrepancy.State?
+
+    @Option(name: .long, help: "Whose books, thrivecart or paypal.")
+    var provider: BooksProvider = .thriveCart
 
     @OptionGroup var page: PageOptions<Discrepancy>
     @OptionGroup var output: OutputOptions
@@ -61,7 +67,7 @@ struct ListDiscrepancies: OperatorCommand {
     func answer(at desk: Desk) async throws -> Reply {
         try await desk.store.read { transaction in
             let found = try transaction.discrepancies(
-                of: try transaction.site(site).id,
+                of: provider == .payPal ? nil : try transaction.site(site).id,
                 states: state.map { [$0] } ?? [.found, .person],
                 after: page.after,
                 limit: page.limit + 1
@@ -103,7 +109,7 @@ struct ShowDiscrepancy: OperatorCommand {
     }
 
     func answer(at desk: Desk) async throws -> Reply {
-        let found = try await desk.store.read { try $0.discrepancy(id, of: $0.site(site)) }
+        let found = try await desk.store.read { try $0.discrepancy(id, of: site) }
         return Reply(
             discrepancy: DiscrepancyEntry(found),
             body: String(decoding: found.body, as: UTF8.self)
@@ -112,8 +118,10 @@ struct ShowDiscrepancy: OperatorCommand {
 }
 
 extension Transaction {
-    /// The one with this id; where there is none, what to do.
-    func discrepancy(_ id: Discrepancy.ID, of site: Site) throws -> Discrepancy {
+    /// The one with this id, of PayPal's books or of the site's; where there is none, what to do.
+    func discrepancy(_ id: Discrepancy.ID, of option: SiteOption) throws -> Discrepancy {
+        if let found = try discrepancy(id, of: Site.ID?.none) { return found }
+        let site = try site(option)
         if let found = try discrepancy(id, of: site.id) { return found }
         throw CommandProblem.failure(
             "the site \(site.slug) has no discrepancy \(id)",
@@ -128,6 +136,8 @@ struct DiscrepancyEntry: Encodable, Sendable {
     var provider: String
     var mode: String
     var kind: String
+    /// Whose account at PayPal it is about.
+    var merchant: String?
     var order: String?
     var item: String?
     var state: String
@@ -147,7 +157,8 @@ struct DiscrepancyEntry: Encodable, Sendable {
         item = discrepancy.item?.description
         state = discrepancy.state.rawValue
         reason = discrepancy.reason
-        event = discrepancy.event?.description
+        event = discrepancy.event?.description ?? discrepancy.payPalEvent
+        merchant = discrepancy.merchant?.description
         occurredAt = discrepancy.occurredAt
         foundAt = discrepancy.foundAt
         settledAt = discrepancy.settledAt
@@ -165,6 +176,7 @@ struct DiscrepancyEntry: Encodable, Sendable {
     func show(on page: inout Page) {
         page.fields([
             "What": Table.Cell("\(kind), \(provider), \(mode)"),
+            "Merchant": merchant.map { Table.Cell($0) },
             "Order": Table.Cell(order),
             "Item": item.map { Table.Cell($0) },
             "State": Table.Cell(state, tone),

@@ -26,11 +26,20 @@ struct HealDiscrepancy: OperatorCommand {
     @OptionGroup var output: OutputOptions
 
     func answer(at desk: Desk) async throws -> SettledDiscrepancy {
-        let (site, found) = try await desk.store.read { transaction in
-            let site = try transaction.site(self.site)
-            return (site, try transaction.discrepancy(id, of: site))
-        }
+        let found = try await desk.store.read { try $0.discrepancy(id, of: self.site) }
         if found.state == .ignored { throw CommandProblem.failure("somebody said that it is to stay as it is") }
+        if found.provider == .payPal {
+            try await lookAtPayPal(found, desk)
+        } else {
+            try await lookAtBooks(found, desk)
+        }
+        return SettledDiscrepancy(
+            discrepancy: DiscrepancyEntry(try await desk.store.read { try $0.discrepancy(id, of: self.site) })
+        )
+    }
+
+    private func lookAtBooks(_ found: Discrepancy, _ desk: Desk) async throws {
+        let site = try await desk.store.read { try $0.site(self.site) }
         guard let books = try await desk.reconciling().books(of: site, in: found.mode) else {
             throw CommandProblem.failure(
                 "the site \(site.slug) has no API key",
@@ -41,9 +50,15 @@ struct HealDiscrepancy: OperatorCommand {
         options.inFlight = 0
         let comparison = BooksComparison(site, in: found.mode, books: books, store: try desk.store, options: options)
         _ = try await comparison.lookAgain(at: found)
-        return SettledDiscrepancy(
-            discrepancy: DiscrepancyEntry(try await desk.store.read { try $0.discrepancy(id, of: site) })
-        )
+    }
+
+    private func lookAtPayPal(_ found: Discrepancy, _ desk: Desk) async throws {
+        var options = PayPalComparison.Options()
+        options.inFlight = 0
+        guard let comparison = PayPalComparison(try desk.reconciling(), options: options) else {
+            throw ReconciliationProblem.noPayPal
+        }
+        _ = try await comparison.lookAgain(at: found)
     }
 }
 
@@ -75,8 +90,7 @@ struct IgnoreDiscrepancy: OperatorCommand {
     func answer(at desk: Desk) async throws -> SettledDiscrepancy {
         let now = Date.now
         return try await desk.store.transaction { transaction in
-            let site = try transaction.site(self.site)
-            var found = try transaction.discrepancy(id, of: site)
+            var found = try transaction.discrepancy(id, of: self.site)
             guard found.state != .healed else { throw CommandProblem.failure("it is healed already") }
             found.state = .ignored
             found.reason = reason.trimmingBlanks()

@@ -2,7 +2,6 @@ import ArgumentParser
 import Domain
 import Foundation
 import Jobs
-import Logging
 import NotificationJobs
 import Outbound
 import Postgres
@@ -68,7 +67,7 @@ struct TestEndpoint: OperatorCommand {
             return Staged(message: message, plan: plan)
         }
         // A merchant's is taken by the relay, as all of its messages are.
-        if let plan = staged.plan { try await desk.deliveryQueue.enqueue([plan]) }
+        if let plan = staged.plan { try await desk.queues.enqueue([plan]) }
         for _ in 0..<200 {
             let found = try await store.read { transaction in
                 try transaction.firstAttempt(of: staged.message).flatMap { attempt in
@@ -126,11 +125,5 @@ struct TestEndpoint: OperatorCommand {
             #"{"data":{"endpoint":"\#(endpoint.id)"},"event":"\#(Message.testType)","timestamp":"\#(Moment.text(now))"}"#
                 .utf8
         )
-    }
-}
-
-extension Desk {
-    var deliveryQueue: JobQueue {
-        get throws { JobQueue(redis: try redis, logger: .init(label: "gatehouse") { _ in SwiftLogNoOpLogHandler() }) }
     }
 }

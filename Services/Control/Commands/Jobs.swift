@@ -1,6 +1,8 @@
 import ArgumentParser
 import Foundation
+import FulfillmentJobs
 import Jobs
+import Store
 
 /// `gatehouse jobs`: one piece of work, wherever it is.
 struct JobsControl: AsyncParsableCommand {
@@ -95,6 +97,12 @@ struct JobEntry: Encodable, Sendable {
         trace = job.envelope.trace
         priority = "\(job.envelope.priority)"
         payloadBytes = job.envelope.payload.count
+    }
+
+    /// One of the archive.
+    init(_ kept: KeptDeadLetter) throws {
+        let (letter, queue) = try kept.letter()
+        self.init(JobRecord(letter), of: queue)
     }
 
     func show(on page: inout Page) {

@@ -29,18 +29,28 @@ struct Queues: OperatorCommand {
 
     struct Reply: Answer {
         var queues: [QueueEntry]
+        /// Of charging; absent where Postgres does not answer.
+        var chargingPauses: [PauseEntry]?
 
         func show(on page: inout Page) {
             page.table(Table(queues), otherwise: "No queue yet: nothing was ever enqueued.")
+            PauseEntry.show(chargingPauses ?? [], on: &page)
         }
     }
 
     func answer(at desk: Desk) async throws -> Reply {
         let queues = try desk.queues
+        let watch = PauseWatch()
+        async let pauses = watch.pauses()
         let first = try await QueueSnapshot.take(queues)
-        guard over > .zero, !first.stats.isEmpty else { return Reply(queues: first.entries()) }
-        try await Task.sleep(for: over)
-        return Reply(queues: try await QueueSnapshot.take(queues).entries(since: first))
+        var entries = first.entries()
+        if over > .zero, !first.stats.isEmpty {
+            try await Task.sleep(for: over)
+            entries = try await QueueSnapshot.take(queues).entries(since: first)
+        }
+        let reply = Reply(queues: entries, chargingPauses: await pauses)
+        await watch.close()
+        return reply
     }
 }
 
@@ -101,9 +111,13 @@ struct SwitchQueue<Way: Switching>: OperatorCommand {
     func answer(at desk: Desk) async throws -> QueueSwitched {
         let queues = try desk.queues
         try await queues.mustKnow(queue)
-        let changed = try await Way.pauses ? queues.pause(queue) : queues.resume(queue)
-        let stats = try await queues.stats(of: queue)
-        return QueueSwitched(queue: queue.text, paused: stats.isPaused, changed: changed, running: stats.running)
+        var reply = QueueSwitched(queue: queue.text, paused: Way.pauses, changed: false, running: 0)
+        for shard in queues.shards(of: queue) {
+            let changed = try await Way.pauses ? queues.pause(shard) : queues.resume(shard)
+            reply.changed = reply.changed || changed
+            reply.running += try await queues.stats(of: shard).running
+        }
+        return reply
     }
 }
 
@@ -127,7 +141,7 @@ extension JobQueue {
     /// A mistyped name must not pause a queue that nobody has.
     func mustKnow(_ queue: QueueName) async throws {
         let names = try await names()
-        guard !names.contains(queue) else { return }
+        guard !shards(of: queue).contains(where: names.contains) else { return }
         throw CommandProblem.failure(
             "there is no queue \(queue)",
             fix: names.isEmpty ? "start a worker first" : "one of: \(names.map(\.text).joined(separator: ", "))"

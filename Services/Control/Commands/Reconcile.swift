@@ -2,6 +2,7 @@ import ArgumentParser
 import AsyncHTTPClient
 import Domain
 import Foundation
+import PayPal
 import Postgres
 import ReconciliationJobs
 import Store
@@ -18,21 +19,27 @@ struct Reconcile: AsyncParsableCommand {
 /// Whose books.
 enum BooksProvider: String, ExpressibleByArgument, CaseIterable {
     case thriveCart = "thrivecart"
+    case payPal = "paypal"
 }
 
 struct RunReconciliation: OperatorCommand {
     static let configuration = CommandConfiguration(
         commandName: "run",
-        abstract: "Compare a site's books with ours now, and heal what was missed.",
+        abstract: "Compare the providers' books with ours now, and heal what was missed.",
         discussion: """
-            Reads ThriveCart's transactions from the newest back to what was seen last, and applies what never came by \
+            Reads the transactions of a site's ThriveCart account from the newest back to what was seen last, and applies what never came by \
             webhook. It takes as long as 60 requests a minute allow; stopped, it goes on where it stood. With --since it \
-            heals everything from then on, orders too that are older than the API key. Exit status 3 when something needs a \
-            person.
+            heals everything from then on, orders too that are older than the API key.
+
+            Of PayPal's books, which are those of all merchants, it applies the events that never came, and compares \
+            captures, refunds, open orders, vault tokens and how merchants stand. Nothing is charged or refunded.
+
+            Without --provider both, as far as they are set up. Exit status 3 when something needs a person.
 
             EXAMPLE
               gatehouse reconcile run --dry-run
               gatehouse reconcile run --site demo --since 30d
+              gatehouse reconcile run --provider paypal --since 3d
             """
     )
 
@@ -40,8 +47,8 @@ struct RunReconciliation: OperatorCommand {
 
     @OptionGroup var site: SiteOption
 
-    @Option(name: .long, help: "Whose books.")
-    var provider: BooksProvider = .thriveCart
+    @Option(name: .long, help: "Whose books, thrivecart or paypal (default: both).")
+    var provider: BooksProvider?
 
     @Option(
         name: .long,
@@ -57,7 +64,8 @@ struct RunReconciliation: OperatorCommand {
     @OptionGroup var output: OutputOptions
 
     struct Reply: Answer {
-        var site: String
+        /// Whose ThriveCart account it was; absent where only PayPal's books were compared.
+        var site: String?
         var dryRun: Bool
         var runs: [BooksRunEntry]
 
@@ -70,16 +78,35 @@ struct RunReconciliation: OperatorCommand {
     }
 
     func answer(at desk: Desk) async throws -> Reply {
-        let site = try await desk.store.read { try $0.site(self.site) }
-        var comparing = BooksComparison.Options()
-        comparing.isRehearsal = dryRun
-        comparing.inFlight = flight.seconds
-        let wish = BooksRun.Wish(.asked, since: since, comparing: comparing)
-        return Reply(
-            site: site.slug.text,
-            dryRun: dryRun,
-            runs: try await desk.readBooks(of: site, wish, "comparing").map { BooksRunEntry($0) }
-        )
+        var reply = Reply(site: nil, dryRun: dryRun, runs: [])
+        let payPal = desk.openPayPal
+        if provider == .thriveCart || provider == nil, let site = try await sellingSite(desk, hasPayPal: payPal != nil)
+        {
+            var comparing = BooksComparison.Options()
+            comparing.isRehearsal = dryRun
+            comparing.inFlight = flight.seconds
+            let wish = BooksRun.Wish(.asked, since: since, comparing: comparing)
+            reply.site = site.slug.text
+            reply.runs += try await desk.readBooks(of: site, wish, "comparing").map { BooksRunEntry($0) }
+        }
+        if provider == .payPal || provider == nil && payPal != nil {
+            var comparing = PayPalComparison.Options()
+            comparing.isRehearsal = dryRun
+            comparing.inFlight = flight.seconds
+            let wish = PayPalRun.Wish(.asked, since: since, comparing: comparing)
+            reply.runs.append(BooksRunEntry(try await desk.readPayPalBooks(wish)))
+        }
+        return reply
+    }
+
+    /// Where both are meant, a site without a key, or none at all, is no reason not to ask PayPal.
+    private func sellingSite(_ desk: Desk, hasPayPal: Bool) async throws -> Site? {
+        try await desk.store.read { transaction in
+            let isAsked = provider == .thriveCart || site.site != nil || !hasPayPal
+            if !isAsked, try transaction.sites().isEmpty { return nil }
+            let found = try transaction.site(self.site)
+            return try isAsked || transaction.apiKey(of: found.id, at: .thriveCart) != nil ? found : nil
+        }
     }
 }
 
@@ -101,6 +128,7 @@ struct FlightOption: ParsableArguments {
 /// One run as an operator sees it.
 struct BooksRunEntry: Encodable, Sendable {
     var id: String
+    var provider: String
     var mode: String
     var kind: String
     var state: String
@@ -117,6 +145,7 @@ struct BooksRunEntry: Encodable, Sendable {
 
     init(_ run: Reconciliation) {
         id = run.id.description
+        provider = run.provider.rawValue
         mode = run.mode.rawValue
         kind = run.kind.rawValue
         state = run.state.rawValue
@@ -133,13 +162,14 @@ struct BooksRunEntry: Encodable, Sendable {
 
     func show(on page: inout Page) {
         page.fields([
-            "Books": Table.Cell("\(mode), \(rows) rows looked at"),
+            "Books": Table.Cell("\(provider), \(mode), \(rows) rows looked at"),
             "Agreed": Table.Cell("\(agreed)"),
             "Healed": Table.Cell("\(healed)", healed > 0 ? .good : .plain),
             "Waiting": Table.Cell("\(waiting)", waiting > 0 ? .warning : .plain),
             "Need a person": Table.Cell("\(needsPerson)", needsPerson > 0 ? .bad : .plain),
         ])
-        if needsPerson > 0 { page.line("See: gatehouse discrepancies list --state person") }
+        let whose = provider == Provider.payPal.rawValue ? " --provider paypal" : ""
+        if needsPerson > 0 { page.line("See: gatehouse discrepancies list\(whose) --state person") }
     }
 }
 
@@ -153,8 +183,24 @@ extension Desk {
             http: .shared,
             pace: RequestPace(redis: redis, perMinute: books.requestsPerMinute, logger: .mute),
             jobs: try queues,
-            thriveCart: books.address
+            redis: redis,
+            thriveCart: books.address,
+            payPal: openPayPal,
+            payPalPace: RequestPace(redis: redis, perMinute: books.payPalPerMinute, at: .payPal, logger: .mute)
         )
+    }
+
+    /// Runs through PayPal's books, showing how far it has come.
+    func readPayPalBooks(_ wish: PayPalRun.Wish) async throws -> Reconciliation {
+        let dependencies = try reconciling()
+        let progress = ProgressLine("comparing")
+        defer { progress.finish() }
+        return try await whenFree {
+            try await PayPalRun(dependencies).run(wish) { run in
+                let part = PayPalRun.Part(rawValue: run.page)?.name ?? "done"
+                progress.show(run.page - 1, of: PayPalRun.Part.allCases.count, "\(part), \(run.counts.rows) rows")
+            }
+        }
     }
 
     /// Runs through the books in each mode that gives access, showing how far it has come.
@@ -165,31 +211,37 @@ extension Desk {
         var runs: [Reconciliation] = []
         for mode in Mode.allCases where site.grants(in: mode) {
             let progress = TimedProgress(what)
-            let end = ContinuousClock.now + .seconds(30)
-            while true {
-                do {
-                    runs.append(
-                        try await BooksRun(site, in: mode, dependencies).run(wish) { run in
-                            progress.show(run.counts.rows, of: run.total)
-                        }
-                    )
-                    break
-                } catch ReconciliationProblem.underway where ContinuousClock.now < end {
-                    try await Task.sleep(for: .seconds(1))
+            runs.append(
+                try await whenFree {
+                    try await BooksRun(site, in: mode, dependencies).run(wish) { run in
+                        progress.show(run.counts.rows, of: run.total)
+                    }
                 }
-            }
+            )
             progress.finish()
         }
         return runs
+    }
+
+    /// Waits a while for a run that seems to be under way: its process may just have died.
+    private func whenFree(_ run: () async throws -> Reconciliation) async throws -> Reconciliation {
+        let end = ContinuousClock.now + .seconds(30)
+        while true {
+            do {
+                return try await run()
+            } catch ReconciliationProblem.underway where ContinuousClock.now < end {
+                try await Task.sleep(for: .seconds(1))
+            }
+        }
     }
 }
 
 struct ReconciliationStatus: OperatorCommand {
     static let configuration = CommandConfiguration(
         commandName: "status",
-        abstract: "Show when each site's books were compared last.",
+        abstract: "Show when each site's books, and PayPal's, were compared last.",
         discussion: """
-            Exit status 3 when books were not compared for 26 hours.
+            Exit status 3 when books were not compared for 26 hours, or can't be read.
 
             EXAMPLE
               gatehouse reconcile status || echo "somebody should look"
@@ -205,12 +257,14 @@ struct ReconciliationStatus: OperatorCommand {
             var site: String
             var provider: String
             var succeededAt: Date?
+            /// Why the last run failed, if it did.
+            var problem: String?
             var overdue: Bool
             var waiting: Int
             var needsPerson: Int
         }
 
-        var exitStatus: ExitStatus { sites.contains(where: \.overdue) ? .no : .ok }
+        var exitStatus: ExitStatus { sites.contains { $0.overdue || $0.problem != nil } ? .no : .ok }
 
         func show(on page: inout Page) {
             var table = Table("site", "books", "compared", .number("waiting"), .number("need a person"), "")
@@ -221,7 +275,8 @@ struct ReconciliationStatus: OperatorCommand {
                     Table.Cell(site.succeededAt.map { Moment.text($0) }),
                     Table.Cell("\(site.waiting)"),
                     Table.Cell("\(site.needsPerson)", site.needsPerson > 0 ? .bad : .plain),
-                    site.overdue ? Table.Cell("overdue", .bad) : Table.Cell("in time", .good)
+                    site.problem.map { Table.Cell($0, .bad) }
+                        ?? (site.overdue ? Table.Cell("overdue", .bad) : Table.Cell("in time", .good))
                 )
             }
             page.table(table, otherwise: "No site has an API key: gatehouse site update --thrivecart-api-key-file FILE")
@@ -232,11 +287,12 @@ struct ReconciliationStatus: OperatorCommand {
         let now = Date.now
         return try await desk.store.read { transaction in
             Reply(
-                sites: try transaction.reconciliationStandings().map { standing in
+                sites: try (transaction.reconciliationStandings() + transaction.payPalStandings()).map { standing in
                     Reply.Entry(
-                        site: standing.slug.text,
+                        site: standing.name,
                         provider: standing.provider.rawValue,
                         succeededAt: standing.succeededAt,
+                        problem: standing.problem,
                         overdue: standing.isOverdue(at: now),
                         waiting: standing.waiting,
                         needsPerson: standing.needsPerson

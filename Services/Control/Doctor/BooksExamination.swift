@@ -7,7 +7,7 @@ struct BooksExamination {
 
     func findings() async -> [Finding] {
         do {
-            let standings = try await desk.store.read { try $0.reconciliationStandings() }
+            let standings = try await desk.store.read { try $0.reconciliationStandings() + $0.payPalStandings() }
             return standings.flatMap { examine($0, at: .now) }
         } catch {
             return [Finding(.work, error)]
@@ -16,12 +16,23 @@ struct BooksExamination {
 
     private func examine(_ standing: ReconciliationStanding, at now: Date) -> [Finding] {
         var findings: [Finding] = []
+        let run = "gatehouse reconcile run " + (standing.slug.map { "--site \($0)" } ?? "--provider paypal")
+        let list = "gatehouse discrepancies list " + (standing.slug.map { "--site \($0)" } ?? "--provider paypal")
+        if let problem = standing.problem {
+            findings.append(
+                .problem(
+                    .work,
+                    "\(standing.name): the books can't be read: \(problem)",
+                    fix: "gatehouse site update \(standing.name) --thrivecart-api-key-file FILE, then: \(run)"
+                )
+            )
+        }
         if standing.isOverdue(at: now) {
             findings.append(
                 .problem(
                     .work,
-                    "\(standing.slug): the books were not compared for 26 hours",
-                    fix: "see that reconciliation runs, or: gatehouse reconcile run --site \(standing.slug)"
+                    "\(standing.name): the books were not compared for 26 hours",
+                    fix: "see that reconciliation runs, or: \(run)"
                 )
             )
         }
@@ -29,11 +40,11 @@ struct BooksExamination {
             findings.append(
                 .warning(
                     .work,
-                    "\(standing.slug): \(standing.needsPerson) discrepancies need a person",
-                    fix: "gatehouse discrepancies list --site \(standing.slug) --state person"
+                    "\(standing.name): \(standing.needsPerson) discrepancies need a person",
+                    fix: "\(list) --state person"
                 )
             )
         }
-        return findings.isEmpty ? [.ok(.work, "\(standing.slug): the books are compared")] : findings
+        return findings.isEmpty ? [.ok(.work, "\(standing.name): the books are compared")] : findings
     }
 }

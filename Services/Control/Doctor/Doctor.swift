@@ -97,7 +97,10 @@ struct Doctor: OperatorCommand {
         findings += await ClockExamination(redis: redis, database: database).findings()
         if let keys = desks[.keys] { findings += await KeyExamination(keys: keys, database: database).findings() }
         if let redis { findings += await WorkExamination(desk: redis).findings() }
-        if let database { findings += await BooksExamination(desk: database).findings() }
+        if let database {
+            findings += await BooksExamination(desk: database).findings()
+            findings += await RenewalExamination(desk: database).findings()
+        }
         return findings
     }
 }

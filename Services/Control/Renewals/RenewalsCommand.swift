@@ -39,32 +39,6 @@ extension Transaction {
     }
 }
 
-/// A pause in documents and on pages, wherever an operator looks.
-struct PauseEntry: Encodable, Sendable {
-    var merchant: String?
-    var source: String
-    var reason: String
-    var since: Date
-
-    init(_ pause: RenewalPause) {
-        merchant = pause.merchant?.description
-        source = pause.source.rawValue
-        reason = pause.reason
-        since = pause.since
-    }
-
-    static func show(_ pauses: [PauseEntry], on page: inout Page) {
-        for pause in pauses {
-            let whom = pause.merchant.map { "merchant \($0)" } ?? "everybody"
-            page.line(
-                "PAUSED for \(whom) since \(Moment.text(pause.since)) by \(pause.source): \(pause.reason)",
-                .warning
-            )
-        }
-        if !pauses.isEmpty { page.line("Nobody is charged until: gatehouse renewals resume", .warning) }
-    }
-}
-
 // MARK: due
 
 struct DueRenewalsCommand: OperatorCommand {

@@ -1,5 +1,6 @@
 import Foundation
 import Jobs
+import PayPal
 import Postgres
 import ReconciliationJobs
 import Redis
@@ -17,6 +18,7 @@ extension CommandProblem {
         case let error as SealingError: self = .failure("\(error)", fix: Self.keysFix)
         case let error as ReconciliationProblem: self.init(error)
         case let error as ThriveCartAPIError: self.init(error)
+        case let outage as PayPalOutage: self.init(outage)
         case is CancellationError: self = .failure("interrupted; nothing of it was kept")
         default: return nil
         }
@@ -57,6 +59,11 @@ extension CommandProblem {
         switch problem {
         case .noKey:
             self = .failure("\(problem)", fix: "gatehouse site update SITE --thrivecart-api-key-file FILE")
+        case .noPayPal:
+            self = .settings(
+                "\(problem)",
+                fix: "set PAYPAL_CLIENT_ID, PAYPAL_CLIENT_SECRET and PAYPAL_PARTNER_MERCHANT_ID"
+            )
         case .otherAccount:
             self = .failure(
                 "\(problem)",

@@ -1,3 +1,4 @@
+package import Jobs
 package import Outbound
 package import PayPal
 package import Postgres
@@ -21,11 +22,14 @@ package struct Desk: Sendable {
     private let openDatabase: PostgresPool?
     private let openRedis: RedisClient?
     private let openSealer: Sealer?
+    /// How many shards a queue has, where it has several.
+    let shards: [QueueName: Int]
     /// How others reach the ingress, without a slash at the end.
     let ingress: String
     /// Which addresses may be typed in for endpoints.
     let endpointRules: EndpointURL.Rules
-    private let openPayPal: PayPalClient?
+    /// Nil where nothing says who we are at PayPal.
+    let openPayPal: PayPalClient?
     /// What PayPal signs its webhooks for; nil where none is set.
     let payPalWebhookID: String?
     /// Where ThriveCart's read API is, and how often it may be asked.
@@ -35,10 +39,17 @@ package struct Desk: Sendable {
         package var address: String
         /// 0 is without a limit.
         package var requestsPerMinute: Int
+        /// How often PayPal is asked about its books; 0 is without a limit.
+        package var payPalPerMinute: Int
 
-        package init(address: String = ThriveCartAPI.address, requestsPerMinute: Int = 60) {
+        package init(
+            address: String = ThriveCartAPI.address,
+            requestsPerMinute: Int = 60,
+            payPalPerMinute: Int = 60
+        ) {
             self.address = address
             self.requestsPerMinute = requestsPerMinute
+            self.payPalPerMinute = payPalPerMinute
         }
     }
 
@@ -46,6 +57,7 @@ package struct Desk: Sendable {
         database: PostgresPool?,
         redis: RedisClient?,
         sealer: Sealer?,
+        shards: [QueueName: Int] = [:],
         ingress: String,
         endpointRules: EndpointURL.Rules = .strict,
         books: Books = Books(),
@@ -55,6 +67,7 @@ package struct Desk: Sendable {
         openDatabase = database
         openRedis = redis
         openSealer = sealer
+        self.shards = shards
         self.ingress = ingress
         self.endpointRules = endpointRules
         openPayPal = payPal

@@ -12,11 +12,12 @@ struct Simulate: AsyncParsableCommand {
               gatehouse simulate purchase --email ana@example.com --item product-7 --every month
               gatehouse simulate renewal --email ana@example.com
               gatehouse simulate refund --email ana@example.com
+              gatehouse simulate year --subscriptions 200 --seed 1
             """,
         subcommands: [
             SimulatePurchase.self, SimulateLater<RenewalFact>.self, SimulateLater<DeclineFact>.self,
             SimulateLater<RefundFact>.self, SimulateLater<CancelFact>.self, SimulateLater<PauseFact>.self,
-            SimulateLater<ResumeFact>.self, SimulateAbandon.self,
+            SimulateLater<ResumeFact>.self, SimulateAbandon.self, SimulateYear.self,
         ]
     )
 }

@@ -41,16 +41,21 @@ struct Top: OperatorCommand {
         let isLive = !once && !output.json && Terminal.output.canMoveItsCursor
         guard isLive else { return try await runOnce() }
         let desk = try Desk.open(Self.needs)
+        let watch = PauseWatch()
         await LiveView(on: Terminal.output, every: interval).show { before in
-            try await TopFrame.take(at: desk, since: before)
+            try await TopFrame.take(at: desk, watch, since: before)
         }
+        await watch.close()
         await desk.close()
     }
 
     func answer(at desk: Desk) async throws -> TopFrame {
-        let first = try await TopFrame.take(at: desk, since: nil)
+        let watch = PauseWatch()
+        let first = try await TopFrame.take(at: desk, watch, since: nil)
         try await Task.sleep(for: interval)
-        return try await TopFrame.take(at: desk, since: first)
+        let second = try await TopFrame.take(at: desk, watch, since: first)
+        await watch.close()
+        return second
     }
 }
 
@@ -63,10 +68,12 @@ struct TopFrame: Answer {
     var schedule: [RecurringEntry]
     /// The latest, at most ten.
     var dead: [DeadEntry]
+    /// Of charging; absent where Postgres does not answer.
+    var chargingPauses: [PauseEntry]?
     /// For the rates of the next frame.
     private var snapshot: QueueSnapshot
 
-    private enum CodingKeys: String, CodingKey { case at, redis, queues, schedule, dead }
+    private enum CodingKeys: String, CodingKey { case at, redis, queues, schedule, dead, chargingPauses }
 
     struct Server: Encodable, Sendable {
         var version: String
@@ -75,8 +82,9 @@ struct TopFrame: Answer {
         var clients: Int
     }
 
-    static func take(at desk: Desk, since before: TopFrame?) async throws -> TopFrame {
+    static func take(at desk: Desk, _ watch: PauseWatch, since before: TopFrame?) async throws -> TopFrame {
         let queues = try desk.queues
+        async let pauses = watch.pauses()
         let info = RedisInfo(try await desk.redis.call(["INFO", "everything"]).string ?? "")
         func number(_ name: String) -> Int { info[name].flatMap(Int.init) ?? 0 }
         let snapshot = try await QueueSnapshot.take(queues)
@@ -91,6 +99,7 @@ struct TopFrame: Answer {
             queues: snapshot.entries(since: before?.snapshot),
             schedule: try await queues.recurring(on: nil).sorted { ($0.next, $0.name) < ($1.next, $1.name) },
             dead: try await latestDead(in: queues, snapshot),
+            chargingPauses: await pauses,
             snapshot: snapshot
         )
     }
@@ -110,6 +119,7 @@ struct TopFrame: Answer {
                 + "\(redis.commandsPerSecond) commands/s, \(redis.clients) clients",
             .heading
         )
+        PauseEntry.show(chargingPauses ?? [], on: &page)
         page.line()
         page.table(Table(queues), otherwise: "No queue yet: nothing was ever enqueued.")
         page.heading("Recurring")

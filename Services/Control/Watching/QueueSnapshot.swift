@@ -155,14 +155,14 @@ extension Table {
 
 extension Desk {
     var queues: JobQueue {
-        get throws { JobQueue(redis: try redis, logger: .mute) }
+        get throws { JobQueue(redis: try redis, shards: shards, logger: .mute) }
     }
 }
 
 extension JobQueue {
-    /// The queue that is meant, or every queue that a job was ever put in or a worker ran.
+    /// The queue that is meant, or its shards; or every queue that a job was ever put in or a worker ran.
     func names(_ wanted: QueueName? = nil) async throws -> [QueueName] {
-        if let wanted { return [wanted] }
+        if let wanted { return shards(of: wanted) }
         return try await queueNames()
     }
 

@@ -5,7 +5,7 @@ import Logging
 import Metrics
 package import PayPal
 import Postgres
-import Store
+package import Store
 
 /// Applies one verified event of PayPal: captures, refunds, vault tokens, merchants, and whom to tell.
 ///
@@ -101,25 +101,50 @@ package struct ApplyPayPalEvent: Job {
         _ deps: FulfillmentDependencies,
         _ context: JobContext
     ) async throws -> JobOutcome {
+        switch try await apply(delivery, deps, now: context.now) {
+        case .known:
+            return .discarded("the same event was applied before")
+        case .kept(let verdict):
+            tell(verdict, context)
+            return .done
+        case .waiting(let pause):
+            return .snoozed(pause)
+        }
+    }
+
+    package enum Outcome: Sendable, Hashable {
+        /// The same event was applied before.
+        case known
+        case kept(Verdict)
+        /// What it is about may be on its way, or PayPal did not answer: again after so long.
+        case waiting(Duration)
+    }
+
+    /// Applies it at once, outside of the queue: the way of whoever finds that it was missed.
+    package func apply(_ deps: FulfillmentDependencies, now: @Sendable () -> Date) async throws -> Outcome {
+        try await apply(PayPalDelivery(self, environment: deps.payPalEnvironment), deps, now: now)
+    }
+
+    private func apply(
+        _ delivery: PayPalDelivery,
+        _ deps: FulfillmentDependencies,
+        now: @Sendable () -> Date
+    ) async throws -> Outcome {
         var findings = PayPalFindings()
         // Each turn is one more thing that PayPal was asked; there are two at most.
         for _ in 0..<4 {
-            let now = context.now()
+            let now = now()
             let mayWait = now.timeIntervalSince(receivedAt) < Self.patience
             let step = try await deps.store.transaction { [findings] in
                 try $0.apply(delivery, knowing: findings, sealer: deps.sealer, at: now)
             }
             switch step {
-            case .known:
-                return .discarded("the same event was applied before")
-            case .kept(let verdict):
-                tell(verdict, context)
-                return .done
-            case .tooEarly:
-                return .snoozed(.seconds(5))
+            case .known: return .known
+            case .kept(let verdict): return .kept(verdict)
+            case .tooEarly: return .waiting(.seconds(5))
             case .ask(let question):
                 let isAnswered = await findings.ask(question, deps.payPal)
-                if !isAnswered, mayWait { return .snoozed(.seconds(20)) }
+                if !isAnswered, mayWait { return .waiting(.seconds(20)) }
             }
         }
         throw TooManyQuestions()

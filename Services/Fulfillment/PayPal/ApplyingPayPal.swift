@@ -97,8 +97,13 @@ extension Transaction {
             delivery
         )
         guard !found.merchants.isEmpty else { return found.nobody(delivery, at: now) }
+        let orderID = fact.orderID ?? found.order?.id
         try keep(fact, found, delivery, at: now)
-        return .told(found.audience(subject: fact.orderID ?? fact.id))
+        var audience = found.audience(subject: orderID ?? fact.id)
+        // Because shops take a capture with their own id for a renewal, and a denied one for something that is charged again
+        // by itself: a first payment is neither. Source: the Product API document, "Webhook event catalog".
+        audience.isAnnotated = !found.isFirstPayment(order: orderID, customID: fact.customID)
+        return .told(audience)
     }
 
     /// Writes a capture down where it is clear whose it is. The state never goes back, in whatever order events come.

@@ -20,10 +20,19 @@ struct Correlation {
         Audience(merchants: merchants.map(\.id), subscription: subscription, subject: subject)
     }
 
+    /// Whether it is the payment that began the subscription: the shop has it as the answer of its activation.
+    func isFirstPayment(order orderID: String?, customID: String?) -> Bool {
+        guard let subscription else { return false }
+        return orderID == subscription.payPalID
+            || customID == ChargeNames.firstCustomID(of: "\(subscription.id)")
+    }
+
     /// Nobody is known: in a moment somebody may be.
     func nobody(_ delivery: PayPalDelivery, at now: Date) -> Effect {
         if isContradiction { return .nobody(.flagged("another-account")) }
-        if now.timeIntervalSince(delivery.receivedAt) < ApplyPayPalEvent.rowPatience { return .tooEarly }
+        // What is found in PayPal's books is late: nothing about it is on its way any more.
+        let isFresh = now.timeIntervalSince(delivery.receivedAt) < ApplyPayPalEvent.rowPatience
+        if isFresh, delivery.record.source != .reconciliation { return .tooEarly }
         return .nobody(.flagged("no-merchant"))
     }
 }
@@ -66,8 +75,8 @@ extension Transaction {
         return found
     }
 
-    /// What renewals write there: the subscription's id, a colon, and more.
+    /// What first charges and renewals write there: the subscription's id, a colon, and more.
     private static func subscription(in customID: String) -> VaultSubscription.ID? {
-        ChargeNames.parse(customID: customID).flatMap { VaultSubscription.ID($0.subscription) }
+        ChargeNames.subscription(inCustomID: customID).flatMap(VaultSubscription.ID.init)
     }
 }

@@ -40,7 +40,7 @@ struct PayPalDelivery: Sendable {
                 event: id,
                 type: type,
                 body: record.body,
-                order: audience.subscription?.thriveOrderID,
+                order: audience.isAnnotated ? audience.subscription?.thriveOrderID : nil,
                 subject: audience.subject,
                 paypal: record.headersByName,
                 isSigned: audience.isSigned

@@ -28,6 +28,8 @@ struct Audience {
     var subscription: VaultSubscription?
     var subject: String?
     var isSigned = true
+    /// Whether the subscription's `thrive_order_id` is added.
+    var isAnnotated = true
 }
 
 enum PayPalQuestion: Sendable, Hashable {

@@ -164,7 +164,7 @@ extension Activation {
             amount: subscription.amount,
             merchant: merchant.payPalID,
             description: subscription.description,
-            customID: "\(subscription.id):first",
+            customID: ChargeNames.firstCustomID(of: "\(subscription.id)"),
             invoiceID: "\(environment)-\(subscription.id)-0"
         )
         return VaultCharge(

@@ -1,3 +1,4 @@
+package import Domain
 import Foundation
 package import Logging
 package import Redis
@@ -5,18 +6,20 @@ package import Redis
 /// Turns for requests to one account: all processes together make no more in a minute than the account has.
 ///
 /// The turns are counted in Redis by its clock. While Redis is away each process keeps to the pace on its own, so that
-/// reading the books does not stop; together they may then be too quick, and ThriveCart says 429.
+/// reading the books does not stop; together they may then be too quick, and the provider says 429.
 package struct RequestPace: Sendable {
     private let redis: RedisClient
     private let perMinute: Int
+    private let provider: String
     private let logger: Logger
 
     /// Requests that may be made at once after a quiet time.
     private static let burst = 5
 
     /// - Parameter perMinute: 0 is without a limit, for a sandbox.
-    package init(redis: RedisClient, perMinute: Int, logger: Logger) {
+    package init(redis: RedisClient, perMinute: Int, at provider: Provider = .thriveCart, logger: Logger) {
         self.redis = redis
+        self.provider = provider.rawValue
         self.perMinute = perMinute
         self.logger = logger
     }
@@ -29,7 +32,7 @@ package struct RequestPace: Sendable {
         do {
             let answer = try await redis.evaluate(
                 Self.script,
-                keys: ["gatehouse:pace:{thrivecart/\(account)}"],
+                keys: ["gatehouse:pace:{\(provider)/\(account)}"],
                 arguments: [.int(interval), .int(Self.burst)]
             )
             let wait = min(max(0, answer.int ?? 0), 60_000)

@@ -334,7 +334,7 @@ extension Finding {
         case .pause: 3
         case .cancellation: 4
         case .refund: 5
-        case .unreadable: 6
+        default: 6
         }
     }
 }

@@ -1,7 +1,5 @@
 package import Domain
 package import Foundation
-import Logging
-import Metrics
 import Postgres
 package import Store
 import ThriveCart
@@ -37,6 +35,7 @@ package struct BooksRun: Sendable {
     private let site: Site
     private let mode: Mode
     private let now: @Sendable () -> Date
+    private var keeping: RunKeeping { RunKeeping(store: dependencies.store, now: now) }
 
     package init(
         _ site: Site,
@@ -60,6 +59,22 @@ package struct BooksRun: Sendable {
         progress: @escaping @Sendable (Reconciliation) -> Void = { _ in }
     ) async throws -> Reconciliation {
         guard let books = try await dependencies.books(of: site, in: mode) else { throw ReconciliationProblem.noKey }
+        let fresh = try await fresh(wish)
+        do {
+            return try await read(books, wish, fresh, progress)
+        } catch let error where !wish.comparing.isRehearsal && Self.isRefusal(error) {
+            // Books that we may not read are not empty: that nothing was compared is told until it is put right.
+            try await keeping.fail(fresh, "\(error)")
+            throw error
+        }
+    }
+
+    private func read(
+        _ books: ThriveCartAPI,
+        _ wish: Wish,
+        _ fresh: Reconciliation,
+        _ progress: @escaping @Sendable (Reconciliation) -> Void
+    ) async throws -> Reconciliation {
         guard try await books.account() == site.thriveCartAccount else { throw ReconciliationProblem.otherAccount }
         var comparing = wish.comparing
         if wish.kind != .backfill { comparing.horizon = try await horizon(wish) }
@@ -71,46 +86,22 @@ package struct BooksRun: Sendable {
             options: comparing,
             now: now
         )
-        if comparing.isRehearsal {
-            let run = try await fresh(wish)
-            return try await pages(of: books, run, comparison, keeps: false, progress)
+        if comparing.isRehearsal { return try await pages(of: books, fresh, comparison, keeps: false, progress) }
+        let run = try await keeping.begin(fresh)
+        return try await keeping.beating(run) {
+            try await pages(of: books, run, comparison, keeps: true, progress)
         }
-        let run = try await begin(wish)
-        return try await withThrowingTaskGroup(of: Reconciliation?.self) { group in
-            group.addTask {
-                while true {
-                    try await Task.sleep(for: .seconds(5))
-                    let isOurs = try await dependencies.store.transaction { try $0.beat(run, at: now()) }
-                    if !isOurs { return nil }
-                }
-            }
-            group.addTask { try await pages(of: books, run, comparison, keeps: true, progress) }
-            defer { group.cancelAll() }
-            guard let ended = try await group.next(), let ended else { throw ReconciliationProblem.takenOver }
-            return ended
+    }
+
+    /// Of the key, by the account: it will be the same the next time.
+    private static func isRefusal(_ error: any Error) -> Bool {
+        switch error {
+        case ThriveCartAPIError.unauthorized, ReconciliationProblem.otherAccount: true
+        default: false
         }
     }
 
     // MARK: Where it begins
-
-    /// The run that was interrupted, or a new one.
-    private func begin(_ wish: Wish) async throws -> Reconciliation {
-        let fresh = try await fresh(wish)
-        return try await dependencies.store.transaction { transaction in
-            let running = try transaction.lockRunning(
-                of: site.id,
-                at: .thriveCart,
-                in: mode,
-                isBackfill: wish.kind == .backfill
-            )
-            if let running {
-                guard running.isAbandoned(at: fresh.startedAt) else { throw ReconciliationProblem.underway }
-                return try transaction.take(running, as: fresh.holder, at: fresh.startedAt)
-            }
-            guard try transaction.insert(fresh) else { throw ReconciliationProblem.underway }
-            return fresh
-        }
-    }
 
     private func fresh(_ wish: Wish) async throws -> Reconciliation {
         let moment = now()
@@ -169,39 +160,13 @@ package struct BooksRun: Sendable {
             if page.rows.isEmpty { break }
             run.counts.add(try await comparison.look(at: page.rows))
             run.page += 1
-            if keeps { try await save(run) }
+            if keeps { try await keeping.save(run) }
             progress(run)
             if let floor = run.floor, let oldest = page.rows.compactMap(\.bookedAt).min(), oldest < floor { break }
         }
         guard keeps else { return run }
         _ = try await comparison.lookAgain()
-        run.state = .succeeded
-        run.endedAt = now()
-        try await finish(run)
-        return run
-    }
-
-    private func save(_ run: Reconciliation) async throws {
-        var beaten = run
-        beaten.beatAt = now()
-        let isOurs = try await dependencies.store.transaction { [beaten] in try $0.save(beaten) }
-        guard isOurs else { throw ReconciliationProblem.takenOver }
-    }
-
-    private func finish(_ run: Reconciliation) async throws {
-        var facts = MessageFacts()
-        facts.reconciliation = MessageFacts.Reconciliation(run)
-        try await dependencies.store.transaction { [facts] transaction in
-            guard try transaction.save(run) else { throw ReconciliationProblem.takenOver }
-            if run.kind != .backfill { try transaction.stage(.reconciliationCompleted, facts, of: site.id, at: now()) }
-        }
-        for (label, count) in [
-            ("agreed", run.counts.agreed), ("healed", run.counts.healed), ("waiting", run.counts.waiting),
-            ("person", run.counts.needsPerson),
-        ] {
-            Counter(label: "reconciliation_rows_total", dimensions: [("outcome", label)]).increment(by: count)
-        }
-        Counter(label: "reconciliation_runs_total", dimensions: [("kind", run.kind.rawValue)]).increment()
+        return try await keeping.finish(run)
     }
 }
 

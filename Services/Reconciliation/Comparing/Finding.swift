@@ -30,7 +30,7 @@ struct Finding: Sendable {
     var takesAway: Bool {
         switch kind {
         case .refund, .cancellation, .pause: true
-        case .sale, .payment, .resume, .completion, .unreadable: false
+        default: false
         }
     }
 
@@ -114,7 +114,7 @@ extension Finding {
         case .pause, .resume, .completion:
             return holding.status == entry.state?.rawValue
                 ? .confirmed(entry) : .contradicted("the customer's record says \(Self.known(holding.status))")
-        case .unreadable: return .contradicted("it names no item that we can read")
+        default: return .contradicted("it names no item that we can read")
         }
     }
 

@@ -20,21 +20,39 @@ package struct LookAgain: Job {
     // What is done.
 
     package func run(_ deps: ReconciliationDependencies, _ context: JobContext) async throws -> JobOutcome {
-        let standings = try await deps.store.read { try $0.reconciliationStandings() }
+        let (standings, payPal) = try await deps.store.read { transaction in
+            (try transaction.reconciliationStandings(), try transaction.payPalStandings())
+        }
         for standing in standings where standing.provider == .thriveCart && standing.waiting > 0 {
-            guard let site = try await deps.store.read({ try $0.site(standing.site) }) else { continue }
-            for mode in Mode.allCases where site.grants(in: mode) {
-                guard let books = try await deps.books(of: site, in: mode) else { continue }
-                let comparison = BooksComparison(site, in: mode, books: books, store: deps.store, now: context.now)
-                let counts = try await comparison.lookAgain()
-                if counts.rows > 0 {
-                    context.logger.info(
-                        "looked again",
-                        metadata: ["site": "\(site.id)", "rows": "\(counts.rows)", "healed": "\(counts.healed)"]
-                    )
-                }
-            }
+            try await lookAgain(at: standing, deps, context)
+        }
+        let mode = deps.payPalEnvironment.mode
+        if payPal.contains(where: { $0.mode == mode && $0.waiting > 0 }),
+            let comparison = PayPalComparison(deps, now: context.now)
+        {
+            tell(try await comparison.lookAgain(), of: "paypal", context)
         }
         return .done
+    }
+
+    private func lookAgain(
+        at standing: ReconciliationStanding,
+        _ deps: ReconciliationDependencies,
+        _ context: JobContext
+    ) async throws {
+        guard let id = standing.site, let site = try await deps.store.read({ try $0.site(id) }) else { return }
+        for mode in Mode.allCases where site.grants(in: mode) {
+            guard let books = try await deps.books(of: site, in: mode) else { continue }
+            let comparison = BooksComparison(site, in: mode, books: books, store: deps.store, now: context.now)
+            tell(try await comparison.lookAgain(), of: "\(site.id)", context)
+        }
+    }
+
+    private func tell(_ counts: Reconciliation.Counts, of books: String, _ context: JobContext) {
+        guard counts.rows > 0 else { return }
+        context.logger.info(
+            "looked again",
+            metadata: ["books": "\(books)", "rows": "\(counts.rows)", "healed": "\(counts.healed)"]
+        )
     }
 }

@@ -41,6 +41,12 @@ package struct ReconcileSite: Job {
                 // An outage spends no attempt: the run goes on at the page where it stands.
                 context.logger.warning("the books do not answer", metadata: ["error": "\(error)"])
                 return .snoozed(.seconds(300))
+            } catch let error as ThriveCartAPIError {
+                context.logger.error(
+                    "the books can't be read",
+                    metadata: ["site": "\(site.id)", "problem": "\(error)"]
+                )
+                throw error
             } catch let error as PostgresError where error.isTransient {
                 context.logger.warning("the database is away", metadata: ["error": "\(error)"])
                 return .snoozed(.seconds(30))
@@ -51,7 +57,7 @@ package struct ReconcileSite: Job {
 
     private func answer(_ problem: ReconciliationProblem, _ context: JobContext) throws -> JobOutcome {
         switch problem {
-        case .noKey: return .discarded("\(problem)")
+        case .noKey, .noPayPal: return .discarded("\(problem)")
         case .underway, .takenOver: return .snoozed(.seconds(30))
         case .otherAccount:
             context.logger.error("the books can't be read", metadata: ["site": "\(site)", "problem": "\(problem)"])
@@ -63,7 +69,8 @@ package struct ReconcileSite: Job {
 extension Reconciliation {
     var metadata: Logger.Metadata {
         [
-            "site": "\(site)", "mode": "\(mode.rawValue)", "rows": "\(counts.rows)", "healed": "\(counts.healed)",
+            "site": "\(site.map { "\($0)" } ?? "-")", "mode": "\(mode.rawValue)", "rows": "\(counts.rows)",
+            "healed": "\(counts.healed)",
             "waiting": "\(counts.waiting)", "person": "\(counts.needsPerson)",
         ]
     }

@@ -1,7 +1,7 @@
 import Domain
 package import Jobs
 import Postgres
-package import Store
+import Store
 
 /// Every day: a job for each site whose books we may read.
 ///
@@ -24,8 +24,9 @@ package struct StartReconciliations: Job {
     package func run(_ deps: ReconciliationDependencies, _ context: JobContext) async throws -> JobOutcome {
         let standings = try await deps.store.read { try $0.reconciliationStandings() }
         for standing in standings where standing.provider == .thriveCart {
-            try await deps.jobs.enqueue(ReconcileSite(site: standing.site))
+            if let site = standing.site { try await deps.jobs.enqueue(ReconcileSite(site: site)) }
         }
+        if deps.payPal != nil { try await deps.jobs.enqueue(ReconcilePayPal()) }
         return .done
     }
 }

@@ -23,12 +23,19 @@ package struct WatchReconciliations: Job {
 
     package func run(_ deps: ReconciliationDependencies, _ context: JobContext) async throws -> JobOutcome {
         let now = context.now()
-        let (standings, abandoned) = try await deps.store.read { transaction in
-            (try transaction.reconciliationStandings(), try transaction.abandonedReconciliations(at: now))
+        let payPal = deps.payPal == nil ? nil : deps.payPalEnvironment.mode
+        let (standings, abandoned): ([ReconciliationStanding], [Reconciliation]) = try await deps.store.read {
+            transaction in
+            (
+                try transaction.reconciliationStandings()
+                    + transaction.payPalStandings().filter { $0.mode == payPal },
+                try transaction.abandonedReconciliations(at: now)
+            )
         }
+        // No site: PayPal's books.
         var again = Set(abandoned.filter { $0.kind == .daily }.map(\.site))
         for standing in standings {
-            let site = [("site", standing.slug.text), ("provider", standing.provider.rawValue)]
+            let site = [("site", standing.name), ("provider", standing.provider.rawValue)]
             let age = now.timeIntervalSince(standing.succeededAt ?? standing.since)
             Gauge(label: "reconciliation_age_seconds", dimensions: site).record(age)
             Gauge(label: "reconciliation_overdue", dimensions: site).record(standing.isOverdue(at: now) ? 1 : 0)
@@ -37,11 +44,17 @@ package struct WatchReconciliations: Job {
             guard standing.isOverdue(at: now) else { continue }
             context.logger.error(
                 "books were not compared for 26 hours",
-                metadata: ["site": "\(standing.slug)", "provider": "\(standing.provider.rawValue)"]
+                metadata: ["site": "\(standing.name)", "provider": "\(standing.provider.rawValue)"]
             )
             again.insert(standing.site)
         }
-        for site in again { try await deps.jobs.enqueue(ReconcileSite(site: site)) }
+        for site in again {
+            if let site {
+                try await deps.jobs.enqueue(ReconcileSite(site: site))
+            } else if payPal != nil {
+                try await deps.jobs.enqueue(ReconcilePayPal())
+            }
+        }
         return .done
     }
 }

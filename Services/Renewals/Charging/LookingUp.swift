@@ -34,28 +34,14 @@ extension RenewalDependencies {
         let invoice = renewal.names.invoiceID(period: attempt.key.period)
         let custom = renewal.names.customID(attempt.key)
         let end = min(now, (attempt.lastSentAt ?? start) + 2 * 86_400)
-        var refreshed = now - 3 * 3600
-        var trace = PayPalTrace()
-        for window in ReportWindow.split(from: start, to: end) {
-            var page = 1
-            while true {
-                let reply = await paypal.transactions(in: window, page: page)
-                trace = reply.trace
-                guard let found = reply.value else { return (.unavailable, trace) }
-                for transaction in found.transactions {
-                    if let fact = Self.fact(transaction["transaction_info"], invoice, custom) {
-                        return (.fact(fact), trace)
-                    }
-                }
-                if let text = found.lastRefreshed, let date = try? Date(text, strategy: .iso8601) {
-                    // Because without PayPal's word the usual delay of three hours is taken.
-                    refreshed = min(refreshed, date)
-                }
-                guard page < found.totalPages else { break }
-                page += 1
-            }
+        let search = await TransactionSearch(paypal: paypal).find(from: start, to: end) { info in
+            Self.fact(info, invoice, custom)
         }
-        return (.nothing(until: min(refreshed, end)), trace)
+        guard let facts = search.found else { return (.unavailable, search.trace) }
+        if let fact = facts.first { return (.fact(fact), search.trace) }
+        // Without PayPal's word the usual delay of three hours is taken.
+        let refreshed = min(now - 3 * 3600, search.refreshed ?? .distantFuture)
+        return (.nothing(until: min(refreshed, end)), search.trace)
     }
 
     /// S is done, P is being decided about; D was declined and V taken back: neither holds money.

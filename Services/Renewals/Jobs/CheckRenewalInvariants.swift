@@ -5,7 +5,7 @@ import Metrics
 import Postgres
 import Store
 
-/// Checks what must always hold of our books, every hour; a grave violation stops all charging.
+/// Checks what must always hold of our books and PayPal's, every hour; a grave violation stops all charging.
 ///
 /// Safe to run twice: it looks, and pauses what is not paused yet.
 package struct CheckRenewalInvariants: Job {
@@ -29,20 +29,31 @@ package struct CheckRenewalInvariants: Job {
 
     private func check(_ deps: RenewalDependencies, _ context: JobContext) async throws -> JobOutcome {
         let now = context.now()
-        for invariant in RenewalInvariant.all {
-            let found = try await deps.store.read { try $0.violations(of: invariant, at: now) }
-            guard let first = found.first else { continue }
-            Counter(label: "renewals_invariant_violations_total", dimensions: [("invariant", invariant.name)])
-                .increment(by: found.count)
+        let check = InvariantCheck(
+            store: deps.store,
+            paypal: deps.paypal,
+            sealer: deps.sealer,
+            reach: .init(searchesTransactions: deps.options.searchesTransactions)
+        )
+        let verdicts = try await check.run(at: now)
+        for verdict in verdicts {
+            guard let first = verdict.violations.first else { continue }
+            Counter(label: "renewals_invariant_violations_total", dimensions: [("invariant", verdict.invariant)])
+                .increment(by: verdict.violations.count)
             context.logger.error(
                 "an invariant of renewals is violated",
                 metadata: [
-                    "invariant": "\(invariant.name)", "says": "\(invariant.says)", "count": "\(found.count)",
+                    "invariant": "\(verdict.invariant)", "says": "\(verdict.says)",
+                    "count": "\(verdict.violations.count)",
                     "subscription": "\(first.subscription.map(\.description) ?? "-")", "detail": "\(first.detail)",
                 ]
             )
-            guard invariant.isGrave else { continue }
-            try await deps.pause(by: .invariants, "\(invariant.name): \(invariant.says)", at: now, context.logger)
+        }
+        if try await check.pause(for: verdicts, at: now) {
+            context.logger.error(
+                "charging is paused now",
+                metadata: ["source": "invariants", "fix": "gatehouse invariants, then gatehouse renewals resume"]
+            )
         }
         return .done
     }

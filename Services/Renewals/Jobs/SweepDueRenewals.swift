@@ -38,7 +38,9 @@ package struct SweepDueRenewals: Job {
         if figures.review > 0 {
             context.logger.error("charges wait for a person", metadata: ["count": "\(figures.review)"])
         }
-        for pause in try await deps.store.read({ try $0.renewalPauses() }) {
+        let pauses = try await deps.store.read { try $0.renewalPauses() }
+        Gauge(label: "renewals_pauses").record(pauses.count)
+        for pause in pauses {
             context.logger.warning(
                 "charging is paused",
                 metadata: ["source": "\(pause.source.rawValue)", "since": "\(pause.since)"]

@@ -16,7 +16,7 @@ extension RenewalReducer.Turn {
     }
 
     /// Before this the current period is not charged, whatever else says it is time: it is not due, or dunning waits.
-    private var earliest: Date? {
+    var earliest: Date? {
         guard let due = state.due(state.current) else { return nil }
         guard let step = period(state.current)?.step, step > 0, step <= times.dunning.count,
             let first = state.firstDeclinedAt

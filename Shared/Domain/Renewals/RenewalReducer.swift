@@ -46,6 +46,8 @@ package struct RenewalReducer: Sendable {
             case .end(let reason): end(reason)
             case .resolve(let period, let decision): resolve(period, decision)
             }
+            // Whatever was settled, by whomever: what runs is looked at again.
+            if state.nextActionAt == nil, runs, openIndex == nil { state.nextActionAt = earliest.map { max($0, now) } }
         }
 
         // MARK: Finding one's way

@@ -115,7 +115,18 @@ package struct ChargeNames: Sendable, Hashable {
         "\(subscription):\(key.period):\(key.number):\(key.seq)"
     }
 
-    /// Reads a `custom_id`; nil for one that is not ours.
+    /// What the first charge of a subscription has, before there are periods to count.
+    package static func firstCustomID(of subscription: String) -> String { "\(subscription):first" }
+
+    /// Whose charge it is, a first one's or a renewal's; nil for a `custom_id` that is not ours.
+    package static func subscription(inCustomID text: String) -> String? {
+        if let renewal = parse(customID: text) { return renewal.subscription }
+        guard let colon = text.lastIndex(of: ":") else { return nil }
+        let subscription = String(text[..<colon])
+        return !subscription.isEmpty && text == firstCustomID(of: subscription) ? subscription : nil
+    }
+
+    /// Reads a renewal's `custom_id`; nil for one that is not ours.
     package static func parse(customID text: String) -> (subscription: String, key: ChargeAttempt.Key)? {
         let parts = text.split(separator: ":", omittingEmptySubsequences: false)
         guard parts.count == 4, !parts[0].isEmpty, let period = Int(parts[1]), let number = Int(parts[2]),

@@ -45,12 +45,13 @@ package struct ReportWindow: Sendable, Hashable {
 }
 
 extension PayPalClient {
-    /// The partner's transactions of a window, one page of up to 500.
+    /// A merchant's transactions of a window, one page of up to 500; the partner's own where none is named.
     ///
     /// Errors among the rejections: `RESULTSET_TOO_LARGE` for more than 10 000, for which the window is to be halved, and
     /// `INVALID_REQUEST` for a start that is later than what PayPal has ready.
     package func transactions(
         in window: ReportWindow,
+        of merchant: String? = nil,
         page: Int = 1,
         pageSize: Int = 500
     ) async -> PayPalReply<TransactionPage> {
@@ -66,6 +67,7 @@ extension PayPalClient {
             .get,
             "/v1/reporting/transactions",
             query: query,
+            merchant: merchant,
             patience: .long
         )
         return await send(call).reading { answer in

@@ -1,3 +1,5 @@
+internal import Foundation
+
 /// A webhook registered at PayPal.
 package struct WebhookAnswer: Sendable, Hashable {
     package var id: String
@@ -50,6 +52,13 @@ extension PayPalClient {
 
     // MARK: Events
 
+    /// One page of the events that PayPal sent us, and where the next one is.
+    package struct EventPage: Sendable, Hashable {
+        package var events: [JSON]
+        /// The query of PayPal's own link; nil on the last page.
+        package var next: [PayPalCall.Pair]?
+    }
+
     /// The events that PayPal sent us, the newest first, one page.
     ///
     /// - Parameters:
@@ -59,13 +68,28 @@ extension PayPalClient {
         since: String? = nil,
         until: String? = nil,
         pageSize: Int = 10
-    ) async -> PayPalReply<[JSON]> {
+    ) async -> PayPalReply<EventPage> {
         var query = [PayPalCall.Pair("page_size", String(pageSize))]
         if let type { query.append(.init("event_type", type)) }
         if let since { query.append(.init("start_time", since)) }
         if let until { query.append(.init("end_time", until)) }
-        return await send(PayPalCall("events.list", .get, "/v1/notifications/webhooks-events", query: query))
-            .reading { answer in answer.json.map { $0["events"].array } }
+        return await webhookEvents(query)
+    }
+
+    /// The page that a page before it named.
+    package func webhookEvents(_ query: [PayPalCall.Pair]) async -> PayPalReply<EventPage> {
+        await send(PayPalCall("events.list", .get, "/v1/notifications/webhooks-events", query: query))
+            .reading { answer in
+                guard let json = answer.json, case .array(let events) = json["events"] else { return nil }
+                let next = json["links"].array.first { $0["rel"].string == "next" }?["href"].string
+                return EventPage(events: events, next: next.flatMap(Self.query(of:)))
+            }
+    }
+
+    /// Of the link only what is asked is taken, never where.
+    private static func query(of link: String) -> [PayPalCall.Pair]? {
+        guard let items = URLComponents(string: link)?.queryItems, !items.isEmpty else { return nil }
+        return items.compactMap { item in item.value.map { PayPalCall.Pair(item.name, $0) } }
     }
 
     package func webhookEvent(_ id: String) async -> PayPalReply<JSON> {

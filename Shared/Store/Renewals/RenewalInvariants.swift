@@ -9,6 +9,13 @@ package struct InvariantViolation: Sendable, Hashable, Encodable {
     package var subscription: VaultSubscription.ID?
     package var period: Int?
     package var detail: String
+
+    package init(invariant: String, subscription: VaultSubscription.ID?, period: Int?, detail: String) {
+        self.invariant = invariant
+        self.subscription = subscription
+        self.period = period
+        self.detail = detail
+    }
 }
 
 /// What must hold of renewals in every database, at every commit.
@@ -31,7 +38,7 @@ package struct RenewalInvariant: Sendable {
         },
         RenewalInvariant(name: "I2", says: "no period is skipped", isGrave: false) { now in
             """
-            SELECT s.id AS subscription, s.next_period AS period, 'due since ' || s.next_action_at AS detail
+            SELECT s.id AS subscription, s.next_period AS period, coalesce('due since ' || s.next_action_at, 'nobody looks at it any more') AS detail
             FROM vault_subscriptions s
             WHERE s.status IN ('trialing', 'active', 'past_due')
               AND (s.next_action_at <= \(now.addingTimeInterval(-2 * 86_400)) OR s.next_action_at IS NULL)
@@ -104,6 +111,18 @@ package struct RenewalInvariant: Sendable {
               ) <> 1)
             """
         },
+        RenewalInvariant(name: "I6", says: "no request id stands for two charges", isGrave: true) { _ in
+            // The table keeps them apart; what is looked at is that each is the one of its own charge.
+            """
+            SELECT a.subscription, a.period, a.request_id || ' with ' || a.invoice_id || ' is of another charge' AS detail
+            FROM charge_attempts a
+            JOIN vault_subscriptions s ON s.id = a.subscription
+            JOIN merchants m ON m.id = s.merchant
+            WHERE a.request_id NOT LIKE '%:' || m.environment || ':' || a.subscription || ':' || a.period || ':'
+                || a.number || ':' || a.seq
+              OR a.invoice_id <> m.environment || '-' || a.subscription || '-' || a.period
+            """
+        },
         RenewalInvariant(name: "I7", says: "at most one charge of a subscription is open", isGrave: true) { _ in
             """
             SELECT a.subscription, max(a.period) AS period, count(*) || ' open charges' AS detail
@@ -119,6 +138,25 @@ package struct RenewalInvariant: Sendable {
             SELECT a.subscription, a.period, 'sent again after ' || (a.last_sent_at - a.first_sent_at) AS detail
             FROM charge_attempts a
             WHERE a.last_sent_at - a.first_sent_at >= interval '6 hours' AND a.order_id IS NULL
+            """
+        },
+        RenewalInvariant(
+            name: "I9",
+            says: "a paid period is told once within a day, as PayPal told it, with the shop's own id",
+            isGrave: false
+        ) { now in
+            """
+            SELECT p.subscription, p.number AS period,
+                p.capture_id || ' was told ' || count(f.message) || ' times' AS detail
+            FROM charge_periods p
+            JOIN vault_subscriptions s ON s.id = p.subscription
+            LEFT JOIN paypal_news n ON n.type = 'PAYMENT.CAPTURE.COMPLETED' AND n.resource = p.capture_id
+            LEFT JOIN forwards f ON f.merchant = s.merchant AND f.event = n.event AND NOT f.simulated
+            WHERE p.status = 'paid'
+              AND p.updated_at BETWEEN \(now.addingTimeInterval(-5 * 86_400)) AND \(now.addingTimeInterval(-86_400))
+            GROUP BY p.subscription, p.number, p.capture_id, s.thrive_order_id
+            HAVING p.capture_id IS NOT NULL
+              AND (count(f.message) <> 1 OR bool_or(f.thrive_order_id IS DISTINCT FROM s.thrive_order_id))
             """
         },
         RenewalInvariant(name: "I10", says: "what became of a charge is known within twelve hours", isGrave: false) {

@@ -10,8 +10,10 @@ package struct FrozenBody: Sendable, Hashable {
 
     package init(sealed: [UInt8], of bytes: [UInt8]) {
         self.sealed = sealed
-        sha256 = Array(SHA256.hash(data: bytes))
+        sha256 = Self.digest(of: bytes)
     }
+
+    package static func digest(of bytes: [UInt8]) -> [UInt8] { Array(SHA256.hash(data: bytes)) }
 
     /// What it is sealed for: bytes copied to another row don't open.
     package static func place(of requestID: String) -> String { "charge_attempts/\(requestID)" }

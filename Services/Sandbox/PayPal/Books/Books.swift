@@ -23,7 +23,8 @@ struct Books: Sendable {
     var customers: [String: String] = [:]
 
     var webhooks: [PayPalWebhook] = []
-    var events = Shelf<PayPalEvent>(limit: 10_000)
+    var events = Shelf<PayPalEvent>(limit: Books.keptEvents)
+    static let keptEvents = 10_000
     var deliveries = DeliveryQueue()
 
     var memory = RequestMemory(limit: 100_000)

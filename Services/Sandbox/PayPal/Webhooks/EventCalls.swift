@@ -18,7 +18,9 @@ extension Books {
         }
         let start = ask.query["start"].flatMap { Int($0) } ?? 0
         let shown = fits.dropFirst(min(max(0, start), fits.count)).prefix(size)
-        let own = "\(ask.base)/v1/notifications/webhooks-events?page_size=\(size)&start="
+        let asked = ask.query.filter { $0.key != "start" && $0.key != "page_size" }.sorted { $0.key < $1.key }
+            .map { "\($0.key)=\(PayPalForm.encoded($0.value))&" }.joined()
+        let own = "\(ask.base)/v1/notifications/webhooks-events?\(asked)page_size=\(size)&start="
         var links = [link(own + String(start), "self", "GET")]
         if start + size < fits.count { links.append(link(own + String(start + size), "next", "GET")) }
         return PayPalReply(

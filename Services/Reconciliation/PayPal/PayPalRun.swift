@@ -1,0 +1,164 @@
+import Domain
+package import Foundation
+import PayPal
+import Postgres
+package import Store
+
+/// One run through PayPal's books, part after part; a killed one goes on with the part in which it stood.
+///
+/// Safe to run twice: what was healed is found to agree.
+package struct PayPalRun: Sendable {
+    package struct Wish: Sendable {
+        package var kind: Reconciliation.Kind
+        /// Not further back than this; nil is to the end of the last run that succeeded, less the overlap.
+        package var since: Date?
+        package var comparing: PayPalComparison.Options
+
+        package init(
+            _ kind: Reconciliation.Kind,
+            since: Date? = nil,
+            comparing: PayPalComparison.Options = PayPalComparison.Options()
+        ) {
+            self.kind = kind
+            self.since = since
+            self.comparing = comparing
+        }
+    }
+
+    /// What is compared, in this order: events first, because they say the most.
+    package enum Part: Int, Sendable, CaseIterable {
+        case events = 1
+        case money, openEnds, merchants
+
+        package var name: String {
+            switch self {
+            case .events: "events"
+            case .money: "transactions"
+            case .openEnds: "open payments"
+            case .merchants: "merchants"
+            }
+        }
+    }
+
+    /// PayPal's books are hours behind, and events are late.
+    static let overlap: TimeInterval = 48 * 3600
+    /// PayPal lists events for so long.
+    static let memoryOfEvents: TimeInterval = 30 * 86_400
+    /// Its transactions go back three years.
+    static let memoryOfMoney: TimeInterval = 3 * 365 * 86_400
+
+    private let dependencies: ReconciliationDependencies
+    private let now: @Sendable () -> Date
+    private var keeping: RunKeeping { RunKeeping(store: dependencies.store, now: now) }
+
+    package init(_ dependencies: ReconciliationDependencies, now: @escaping @Sendable () -> Date = { Date() }) {
+        self.dependencies = dependencies
+        self.now = now
+    }
+
+    /// Runs to the end. Throws `ReconciliationProblem`, and what keeps PayPal or the database from answering: the run then
+    /// goes on at the next call. A rehearsal keeps nothing, not even that it was.
+    /// - Parameter progress: hears of every part and every merchant.
+    package func run(
+        _ wish: Wish,
+        progress: @escaping @Sendable (Reconciliation) -> Void = { _ in }
+    ) async throws -> Reconciliation {
+        guard let comparison = PayPalComparison(dependencies, options: wish.comparing, now: now) else {
+            throw ReconciliationProblem.noPayPal
+        }
+        let fresh = try await fresh(wish, comparison)
+        if wish.comparing.isRehearsal { return try await parts(of: fresh, comparison, keeps: false, progress) }
+        let run = try await keeping.begin(fresh)
+        return try await keeping.beating(run) { try await parts(of: run, comparison, keeps: true, progress) }
+    }
+
+    private func fresh(_ wish: Wish, _ comparison: PayPalComparison) async throws -> Reconciliation {
+        let moment = now()
+        var run = Reconciliation(
+            site: nil,
+            provider: .payPal,
+            mode: comparison.mode,
+            kind: wish.kind,
+            floor: try await floor(wish, comparison, at: moment),
+            at: moment
+        )
+        run.newest = moment
+        return run
+    }
+
+    /// As deep as the last run saw, and as the oldest charge whose outcome nobody knows.
+    private func floor(_ wish: Wish, _ comparison: PayPalComparison, at moment: Date) async throws -> Date {
+        let deepest = moment.addingTimeInterval(-Self.memoryOfMoney)
+        if let since = wish.since { return max(since, deepest) }
+        let (seen, open) = try await dependencies.store.read { transaction in
+            (
+                try transaction.reconciledUpTo(of: nil, at: .payPal, in: comparison.mode),
+                try transaction.oldestOpenCharge(in: comparison.environment)
+            )
+        }
+        let since = seen.map { $0.addingTimeInterval(-Self.overlap) } ?? moment.addingTimeInterval(-Self.memoryOfEvents)
+        return max(deepest, [since, open.map { $0.addingTimeInterval(-300) } ?? .distantFuture].min() ?? since)
+    }
+
+    // MARK: Part after part
+
+    private func parts(
+        of begun: Reconciliation,
+        _ comparison: PayPalComparison,
+        keeps: Bool,
+        _ progress: @Sendable (Reconciliation) -> Void
+    ) async throws -> Reconciliation {
+        var run = begun
+        // A run that was interrupted sees as much as it began with; what came meanwhile is the next one's.
+        let end = run.startedAt
+        let floor = run.floor ?? end.addingTimeInterval(-Self.memoryOfEvents)
+        run.newest = end
+        progress(run)
+        while let part = Part(rawValue: run.page) {
+            switch part {
+            case .events:
+                let start = max(floor, end.addingTimeInterval(-Self.memoryOfEvents))
+                run.counts.add(try await comparison.lookForMissedEvents(from: start, to: end))
+            case .money:
+                try await eachMerchant(comparison) { merchant in
+                    run.counts.add(try await comparison.compareMoney(of: merchant, from: floor, to: end))
+                    progress(run)
+                }
+            case .openEnds:
+                try await eachMerchant(comparison) { merchant in
+                    run.counts.add(try await comparison.lookAtOpenEnds(of: merchant))
+                    progress(run)
+                }
+            case .merchants:
+                try await eachMerchant(comparison) { merchant in
+                    run.counts.rows += 1
+                    run.counts.count(try await comparison.look(at: merchant))
+                    progress(run)
+                }
+            }
+            run.page += 1
+            if keeps { try await keeping.save(run) }
+            progress(run)
+        }
+        guard keeps else { return run }
+        _ = try await comparison.lookAgain()
+        return try await keeping.finish(run)
+    }
+
+    private func eachMerchant(
+        _ comparison: PayPalComparison,
+        _ body: (Merchant) async throws -> Void
+    ) async throws {
+        var last: Merchant.ID?
+        repeat {
+            let page = try await dependencies.store.read { [last] transaction in
+                try transaction.connectedMerchants(in: comparison.environment, after: last, limit: 100)
+            }
+            for merchant in page {
+                try Task.checkCancellation()
+                try await body(merchant)
+            }
+            last = page.last?.id
+        } while last != nil
+    }
+}

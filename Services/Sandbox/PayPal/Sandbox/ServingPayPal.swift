@@ -1,0 +1,45 @@
+internal import Hummingbird
+internal import Logging
+internal import Web
+
+extension PayPalSandbox {
+    /// What was told so far and not taken yet, oldest first: an event's own id, its type, its bytes.
+    package func takeEvents() -> [(id: String, type: String, body: [UInt8])] {
+        withBooks { books in
+            let told = books.events.newestFirst.map { ($0.id, $0.type, $0.body) }
+            books.events = Shelf(limit: Books.keptEvents)
+            return told.reversed()
+        }
+    }
+
+    /// Answers at a free port of the loopback while `body` runs, which is handed the address.
+    package func whileServing<Result: Sendable>(
+        _ body: @Sendable (_ address: String) async throws -> Result
+    ) async throws -> Result {
+        let (ports, port) = AsyncStream.makeStream(of: Int.self)
+        let server = WebServer(
+            [PayPalRoutes(self).routes],
+            host: "127.0.0.1",
+            port: 0,
+            health: Health([]),
+            metrics: PrometheusRegistry(),
+            logger: logger,
+            whenListening: { port.yield($0) }
+        )
+        return try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                defer { port.finish() }
+                try await server.application.run()
+            }
+            guard let port = await ports.first(where: { _ in true }) else {
+                try await group.waitForAll()
+                throw NeverListened()
+            }
+            let result = try await body("http://127.0.0.1:\(port)")
+            group.cancelAll()
+            return result
+        }
+    }
+
+    private struct NeverListened: Error {}
+}
