@@ -91,19 +91,26 @@ package struct NotificationDependencies: Sendable {
 }
 
 extension JobQueue {
-    /// A round at the endpoint of each plan, at the plan's time; one that is there already stays as it is.
+    /// A round at the endpoint of each plan, at the plan's time; one that is there already stays as it is. What an endpoint
+    /// is to get within one second to come is one round.
     package func enqueue(_ planned: [PlannedDelivery]) async throws(JobsError) {
         // After the commit of what was planned, so that whoever looks from now on sees it.
         let mark = Sightings.ours.mark()
         let now = Date()
-        try await enqueueRounds(
-            planned.map { plan in
-                var round = DeliverMessages(to: plan.endpoint)
-                guard plan.dueAt <= now else { return (round, DeliverMessages.id(of: plan), .at(plan.dueAt)) }
+        var rounds: [JobID: (DeliverMessages, JobID, JobTime)] = [:]
+        for plan in planned {
+            var round = DeliverMessages(to: plan.endpoint)
+            if plan.dueAt <= now {
                 round.made = mark
-                return (round, DeliverMessages.id(of: plan), .now)
+                let id = DeliverMessages.id(of: plan)
+                rounds[id] = (round, id, .now)
+            } else {
+                let second = plan.dueAt.timeIntervalSince1970.rounded(.up)
+                let id: JobID = "\(plan.endpoint)/at/\(Int64(exactly: second) ?? 0)"
+                rounds[id] = (round, id, .at(Date(timeIntervalSince1970: second)))
             }
-        )
+        }
+        try await enqueueRounds(Array(rounds.values))
     }
 
     func enqueueRounds(_ rounds: [(DeliverMessages, JobID, JobTime)]) async throws(JobsError) {
