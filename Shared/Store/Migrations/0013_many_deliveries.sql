@@ -7,7 +7,7 @@ DROP INDEX outbox_waiting;
 CREATE TABLE outbox_waiting (
     position bigint PRIMARY KEY,
     message uuid NOT NULL
-);
+) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);  -- what is gone is in the way of what is next
 INSERT INTO outbox_waiting (position, message) SELECT position, id FROM outbox WHERE relayed_at IS NULL;
 
 CREATE FUNCTION outbox_wait() RETURNS trigger LANGUAGE plpgsql AS $$
