@@ -2,6 +2,7 @@ import FaultKit
 import Foundation
 import Jobs
 import Postgres
+import Redis
 import Seeds
 import TestKit
 import Testing
