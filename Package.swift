@@ -344,7 +344,7 @@ let package = Package(
         ),
         tests(
             "Notification",
-            of: ["NotificationJobs", "notifications"],
+            of: ["NotificationJobs", "notifications", "product-api", "ingress", "gatehouse"],
             [
                 "Domain", "Jobs", "Outbound", "Postgres", "Redis", "Sealing", "Store", .log, .nio, .nioHTTP1, .nioPosix,
             ]
