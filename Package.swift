@@ -254,7 +254,10 @@ let package = Package(
         ),
         .target(
             name: "SandboxKit",
-            dependencies: ["SandboxPages", "TestKit", "Web", .asyncHTTPClient, .nio, .nioHTTP1],
+            dependencies: [
+                "Domain", "FaultKit", "Postgres", "SandboxPages", "Seeds", "Store", "TestKit", "Web", .asyncHTTPClient,
+                .log, .nio, .nioHTTP1,
+            ],
             path: "Tests/SandboxKit",
             swiftSettings: .strict
         ),
@@ -277,7 +280,10 @@ let package = Package(
         ),
         tests(
             "Reconciliation",
-            of: ["ReconciliationJobs", "SandboxPages", "reconciliation", "ingress", "fulfillment", "gatehouse"],
+            of: [
+                "ReconciliationJobs", "SandboxPages", "reconciliation", "ingress", "fulfillment", "gatehouse",
+                "notifications", "renewals",
+            ],
             [
                 "Domain", "FaultKit", "FulfillmentJobs", "Jobs", "PayPal", "Postgres", "Redis", "SandboxKit", "Sealing",
                 "Seeds", "Store", "ThriveCart", "Web", .asyncHTTPClient, .hummingbird, .log, .nioHTTP1,
@@ -311,7 +317,10 @@ let package = Package(
         ),
         .target(
             name: "FaultKit",
-            dependencies: ["Postgres", "Redis", "Seeds", "TestKit", .asyncHTTPClient, .nio, .nioHTTP1],
+            dependencies: [
+                "Domain", "Postgres", "Redis", "Sealing", "Seeds", "Store", "TestKit", .asyncHTTPClient, .nio,
+                .nioHTTP1,
+            ],
             path: "Tests/Faults",
             exclude: ["Careless", "Check", "PowerCut"],
             swiftSettings: .strict
@@ -325,13 +334,17 @@ let package = Package(
         ),
         .executableTarget(
             name: "faults",
-            dependencies: ["FaultKit", "Jobs", "Postgres", "Redis", "Seeds", "TestKit", .arguments],
+            dependencies: [
+                "Domain", "FaultKit", "Jobs", "Postgres", "Redis", "SandboxKit", "SandboxPages", "Seeds", "Store",
+                "TestKit",
+                "ThriveCart", .arguments, .asyncHTTPClient,
+            ],
             path: "Tests/Faults/Check",
             swiftSettings: .strict
         ),
         tests(
             "Notification",
-            of: ["NotificationJobs", "notifications"],
+            of: ["NotificationJobs", "notifications", "product-api", "ingress", "gatehouse"],
             [
                 "Domain", "Jobs", "Outbound", "Postgres", "Redis", "Sealing", "Store", .log, .nio, .nioHTTP1, .nioPosix,
             ]

@@ -9,7 +9,8 @@ await ServiceProcess.run("sandbox", needs: [.sandboxThriveCartSecret]) { process
     let postman = Postman(destinations: settings.webhookURLs.map { Destination(url: $0) }, logger: process.logger)
     let shop = Shop(account: settings.account, secret: settings.secret ?? "", apiKey: settings.apiKey, postman: postman)
     let payPal = PayPalSandbox(logger: process.logger)
-    let pages = try SandboxRoutes(shop: shop, productAPI: "http://127.0.0.1:\(ports.productAPI)/api/paypal/v1")
+    let productAPI = settings.productAPI ?? "http://127.0.0.1:\(ports.productAPI)"
+    let pages = try SandboxRoutes(shop: shop, productAPI: productAPI + "/api/paypal/v1")
     return [
         postman,
         payPal,

@@ -105,6 +105,8 @@ package struct Settings: Sendable {
         package let account: String
         package let secret: String?
         package let apiKey: String
+        /// Where the demo reaches the Product API; nil for this machine.
+        package let productAPI: String?
     }
 
     /// Reads all variables; those in `needs` must be set.
@@ -171,7 +173,8 @@ package struct Settings: Sendable {
             webhookURLs: reader.value(.sandboxWebhookURLs, Self.addresses) ?? [],
             account: reader.value(.sandboxThriveCartAccount) { $0 } ?? "",
             secret: reader.value(.sandboxThriveCartSecret) { $0 },
-            apiKey: reader.value(.sandboxThriveCartAPIKey) { $0 } ?? ""
+            apiKey: reader.value(.sandboxThriveCartAPIKey) { $0 } ?? "",
+            productAPI: reader.given(.sandboxProductAPI) == nil ? nil : reader.value(.sandboxProductAPI, Self.address)
         )
 
         for variable in Variable.allCases where needs.contains(variable) { reader.require(variable) }

@@ -54,6 +54,7 @@ package enum Variable: String, CaseIterable, Sendable {
 
     case sandboxWebhookURLs = "SANDBOX_WEBHOOK_URLS"
     case sandboxThriveCartAccount = "SANDBOX_THRIVECART_ACCOUNT"
+    case sandboxProductAPI = "SANDBOX_PRODUCT_API_URL"
     case sandboxThriveCartSecret = "SANDBOX_THRIVECART_SECRET"
     case sandboxThriveCartAPIKey = "SANDBOX_THRIVECART_API_KEY"
 
@@ -107,6 +108,7 @@ package enum Variable: String, CaseIterable, Sendable {
         case .messageRetentionDays: "30"
         case .sandboxWebhookURLs: "http://127.0.0.1:8080/webhooks/thrivecart/demo"
         case .sandboxThriveCartAccount: "demoshop"
+        case .sandboxProductAPI: ""
         case .sandboxThriveCartAPIKey: "sandbox-api-key"
         case .thriveCartAPI: "https://thrivecart.com/api/external"
         case .thriveCartAPIRate: "60"
@@ -154,6 +156,7 @@ package enum Variable: String, CaseIterable, Sendable {
         case .payPalBaseURL: "set it to the address of a pretended PayPal, and only beside PAYPAL_ENV=sandbox"
         case .payPalBooksRate: "set it to how often PayPal may be asked in a minute, 0 to 100000; 0 is no limit"
         case .sandboxWebhookURLs: "set it to addresses of webhooks with commas"
+        case .sandboxProductAPI: "set it to where the demo reaches product-api, or leave it empty for this machine"
         case .sandboxThriveCartAccount: "set it to the name of the pretended ThriveCart account"
         case .sandboxThriveCartSecret: "set it to the secret word of the pretended ThriveCart account"
         case .sandboxThriveCartAPIKey: "set it to what opens the books of the pretended ThriveCart account"

@@ -24,8 +24,10 @@ extension Transaction {
         of merchant: Merchant.ID,
         fingerprint: [UInt8],
         at now: Date,
-        runningUntil end: Date
+        runningUntil end: Date,
+        isDurable: Bool = true
     ) throws(PostgresError) -> MerchantRequestClaim {
+        if !isDurable { try run("SET LOCAL synchronous_commit = off") }
         let inserted = try run(
             """
             INSERT INTO merchant_requests (merchant, operation, key, fingerprint, running_until, created_at)
@@ -66,8 +68,10 @@ extension Transaction {
         of merchant: Merchant.ID,
         status: Int,
         body: [UInt8],
-        debugID: String?
+        debugID: String?,
+        isDurable: Bool = true
     ) throws(PostgresError) {
+        if !isDurable { try run("SET LOCAL synchronous_commit = off") }
         try run(
             """
             UPDATE merchant_requests

@@ -85,6 +85,9 @@ struct Measure: Sendable {
         Measure(name: "fairness", what: "Waiting for the first attempt while other endpoints hang.") {
             try await FairnessBench(seconds: $0).run()
         },
+        Measure(name: "product-api", what: "Orders created and captured, 200 requests a second.") {
+            try await ProductAPIBench(seconds: $0).run()
+        },
         Measure(name: "renewals", what: "Finding what is due, of a million subscriptions; charging it.") {
             try await RenewalBench().run() + ChargeBench(seconds: $0).run()
         },

@@ -37,7 +37,13 @@ struct Stopwatch {
 
 /// Durations of single operations, for percentiles.
 struct Samples: Sendable {
-    private var milliseconds: [Double] = []
+    private var milliseconds: [Double]
+
+    init(milliseconds: [Double] = []) {
+        self.milliseconds = milliseconds
+    }
+
+    var count: Int { milliseconds.count }
 
     mutating func add(_ duration: Duration) {
         milliseconds.append(duration / .milliseconds(1))

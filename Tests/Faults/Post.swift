@@ -18,6 +18,8 @@ package struct Post: Sendable {
     package var seed: UInt64
     /// How many are sent a second; nil as many as are taken.
     package var perSecond: Double?
+    /// What is sent beside a body, by its number; nil where all are forms.
+    package var headers: (@Sendable (Int) -> [(String, String)])?
 
     package init(
         targets: [String],
@@ -145,7 +147,7 @@ package struct Post: Sendable {
         while let (index, moment) = queue.state.withLock({ $0.take() }) {
             if moment > .now { try await Task.sleep(until: moment, clock: .continuous) }
             let start = ContinuousClock.now
-            let status = await post(bodies[index], to: targets[turn % targets.count], by: client)
+            let status = await post(index, of: bodies, to: targets[turn % targets.count], by: client)
             watching(Sent(index: index, status: status, took: .now - start))
             turn += 1
             let pause: Duration? = queue.state.withLock { queue in
@@ -167,11 +169,11 @@ package struct Post: Sendable {
     }
 
     /// The status, or nil when no answer came.
-    private func post(_ body: String, to target: String, by client: HTTPClient) async -> UInt? {
+    private func post(_ index: Int, of bodies: [String], to target: String, by client: HTTPClient) async -> UInt? {
         var request = HTTPClientRequest(url: target)
         request.method = .POST
-        request.headers.add(name: "content-type", value: "application/x-www-form-urlencoded")
-        request.body = .bytes(ByteBuffer(string: body))
+        request.headers = HTTPHeaders(headers?(index) ?? [("content-type", "application/x-www-form-urlencoded")])
+        request.body = .bytes(ByteBuffer(string: bodies[index]))
         // Because a process that was killed in mid-answer is what this is about.
         return try? await client.execute(request, timeout: .seconds(15)).status.code
     }

@@ -17,6 +17,7 @@ import Testing
                 let capture = try await shop.sells()
                 try await shop.refunds(capture)
                 let trial = try await shop.beginsATrial()
+                try await shop.isToldWhatNeverHappened(trial)
                 try await shop.subscribes("paypal")
                 try await shop.subscribes("card")
                 try await shop.cancels(trial)
@@ -82,6 +83,31 @@ extension ShopSystem {
         return created.id
     }
 
+    /// What an operator sends for its tests goes the same way, and says what it is.
+    func isToldWhatNeverHappened(_ trial: String) async throws {
+        let simulate = ["paypal", "webhooks", "simulate", "--merchant", Self.merchant, "--event"]
+        let amount = ["--set", "resource.amount.value=15.00", "--set", "x_thrive_order_id=1234"]
+        let said = try await gatehouse(simulate + ["PAYMENT.CAPTURE.COMPLETED"] + amount)
+        #expect(said.contains("answered 200"))
+        let payment = try await forward("PAYMENT.CAPTURE.COMPLETED") { $0["x_thrive_order_id"]?.integer == 1234 }
+        #expect(payment.headers["x-thrive-webhook-simulated"] == "true")
+        let body = SandboxJSON.read(String(decoding: payment.body, as: UTF8.self))
+        #expect(body?.at("resource", "amount", "value")?.text == "15.00")
+
+        try await gatehouse(simulate + ["THRIVE.ACCESS.REVOKE", "--subscription-id", trial])
+        let revoke = try await forward("THRIVE.ACCESS.REVOKE") {
+            $0.at("resource", "subscription_id")?.text == trial && $0["x_thrive_order_id"]?.integer == 42
+        }
+        #expect(revoke.headers["x-thrive-webhook-simulated"] == "true")
+
+        _ = try await call(.PATCH, "/merchant", #"{"webhooks_url": "\#(receiver.url("/broken"))"}"#)
+        let failure = await #expect(throws: CommandFailure.self) {
+            try await gatehouse(simulate + ["PAYMENT.CAPTURE.COMPLETED"])
+        }
+        #expect(failure?.exit == .code(1))
+        _ = try await call(.PATCH, "/merchant", #"{"webhooks_url": "\#(receiver.url("/hook"))"}"#)
+    }
+
     func subscribes(_ source: String) async throws {
         let created = try await call(.POST, "/subscriptions", Self.order("9.99", source: source))
         let kind = source == "paypal" ? "setup-tokens" : "orders"
@@ -106,7 +132,8 @@ extension ShopSystem {
     }
 
     /// Waits for a forward, and verifies it as the document's shops do.
-    private func forward(_ type: String, where fits: (SandboxJSON) -> Bool) async throws {
+    @discardableResult
+    private func forward(_ type: String, where fits: (SandboxJSON) -> Bool) async throws -> Receiver.Request {
         var found: Receiver.Request?
         try await eventually(within: .seconds(60)) {
             found = receiver.requests(at: "/hook").last { request in
@@ -119,5 +146,6 @@ extension ShopSystem {
         let code = Digest.hmacSHA256(request.body, key: Array(webhookSecret.utf8))
         #expect(request.headers["x-thrive-webhook-signature"] == Digest.hex(code))
         #expect(request.headers["x-thrive-forwarded-merchant"] == Self.merchant)
+        return request
     }
 }

@@ -20,10 +20,11 @@ final class ShopSystem: @unchecked Sendable {
     private let redis: RedisServer
     private let postgres: PostgresServer
     private var processes: [ServerProcess] = []
+    private var environment: [String: String] = [:]
 
     init(_ payPal: RunningPayPal) async throws {
         self.payPal = payPal
-        receiver = try await Receiver.start()
+        receiver = try await Receiver.start { request, _ in request.path == "/broken" ? .status(500) : .init() }
         redis = try await RedisServer(.init(isDurable: true, more: ["--maxmemory-policy", "noeviction"]))
         postgres = try await PostgresServer(.init(isDurable: true))
         secret = (0..<32).map { _ in String("0123456789abcdef".randomElement() ?? "0") }.joined()
@@ -53,6 +54,7 @@ final class ShopSystem: @unchecked Sendable {
             ("notifications", "NOTIFICATIONS_HEALTH_PORT", try freePort()), ("product-api", "PRODUCT_API_PORT", api),
         ]
         for (_, name, port) in ports { environment[name] = "\(port)" }
+        self.environment = environment
         for (program, _, _) in ports {
             let log = "\(directory)/\(program).log"
             processes.append(
@@ -64,6 +66,12 @@ final class ShopSystem: @unchecked Sendable {
                 try await payPal.ask(.GET, "http://127.0.0.1:\(port)/readyz").status == 200
             }
         }
+    }
+
+    /// Runs `gatehouse …`, as an operator would; throws when it fails.
+    @discardableResult
+    func gatehouse(_ words: [String]) async throws -> String {
+        try await run(Gatehouse.program("gatehouse"), words, environment: environment)
     }
 
     var logs: String { processes.map(\.lastWords).joined(separator: "\n") }

@@ -9,7 +9,7 @@ import Store
 /// Applies one verified webhook: the order's ledger, the member, what they may use, and whom to tell.
 ///
 /// Safe to run twice: the delivery, the fact and every effect are rows with unique keys in one transaction.
-package struct ApplyInboundEvent: Job {
+package struct ApplyInboundEvent: EventJob {
     // What is asked.
 
     package var site: Site.ID
@@ -48,20 +48,6 @@ package struct ApplyInboundEvent: Job {
         lease: .seconds(30),
         timeout: .seconds(60)
     )
-
-    /// JSON; times are milliseconds since 1970, the body is Base64.
-    package func payload() throws -> [UInt8] {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        encoder.dateEncodingStrategy = .millisecondsSince1970
-        return Array(try encoder.encode(self))
-    }
-
-    package init(payload: [UInt8], version: Int) throws {
-        let decoder = JSONDecoder()
-        decoder.dateDecodingStrategy = .millisecondsSince1970
-        self = try decoder.decode(Self.self, from: Data(payload))
-    }
 
     /// A delivery that waits already need not wait twice. Keys are at most 255 bytes.
     package var uniqueKey: String? {

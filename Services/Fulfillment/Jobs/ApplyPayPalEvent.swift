@@ -11,7 +11,7 @@ package import Store
 ///
 /// Safe to run twice, and to be killed anywhere: the event, the news it tells, every effect and every forward are rows with
 /// unique keys; a vault token that is gone is as good as one that is deleted.
-package struct ApplyPayPalEvent: Job {
+package struct ApplyPayPalEvent: EventJob {
     // What is asked.
 
     /// The event's own id and type; nil where PayPal signed what nobody can read.
@@ -58,23 +58,9 @@ package struct ApplyPayPalEvent: Job {
     package static let policy = JobPolicy(
         attempts: 10,
         backoff: .exponential(from: .seconds(1), upTo: .seconds(300)),
-        lease: .seconds(60),
+        lease: .seconds(30),
         timeout: .seconds(120)
     )
-
-    /// JSON; times are milliseconds since 1970, the body is Base64.
-    package func payload() throws -> [UInt8] {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        encoder.dateEncodingStrategy = .millisecondsSince1970
-        return Array(try encoder.encode(self))
-    }
-
-    package init(payload: [UInt8], version: Int) throws {
-        let decoder = JSONDecoder()
-        decoder.dateDecodingStrategy = .millisecondsSince1970
-        self = try decoder.decode(Self.self, from: Data(payload))
-    }
 
     package var uniqueKey: String? { event.map { "paypal/" + $0 } }
 

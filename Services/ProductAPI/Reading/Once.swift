@@ -3,6 +3,7 @@ internal import Foundation
 internal import HTTPTypes
 internal import Hummingbird
 internal import PayPal
+internal import Postgres
 internal import Sealing
 internal import Store
 
@@ -11,6 +12,12 @@ struct ShopAnswer: Sendable {
     var status: HTTPResponse.Status = .ok
     var body: JSON
     var debugID: String?
+    /// What is written down together with it.
+    var keeping: Keeping?
+    /// Whether what was begun leads back to it, should it be lost with the power: then it need not be on disk already.
+    var isFoundAgain = false
+
+    typealias Keeping = @Sendable (Transaction) throws -> Void
 
     var response: Response { .shop(body, status, debugID: debugID) }
 }
@@ -29,11 +36,34 @@ extension ProductAPI {
         asked: [UInt8],
         _ body: (CallDetails) async throws -> ShopAnswer
     ) async throws -> Response {
+        try await once(operation, request, of: merchant, asked: asked, beginning: nil as Beginning<Void>?) {
+            details,
+            _ in
+            try await body(details)
+        }
+    }
+
+    /// What must be on disk before PayPal is asked.
+    typealias Beginning<Begun> = @Sendable (Transaction) throws -> Begun
+
+    /// The same, after `beginning`, which is committed together with the claim and handed to `body`.
+    func once<Begun: Sendable>(
+        _ operation: String,
+        _ request: Request,
+        of merchant: Merchant,
+        asked: [UInt8],
+        beginning: Beginning<Begun>?,
+        _ body: (CallDetails, Begun?) async throws -> ShopAnswer
+    ) async throws -> Response {
         guard let key = try Self.requestID(request) else {
-            return try await body(details(request, requestID: UUID().uuidString.lowercased())).response
+            let begun = if let beginning { try await store.transaction(beginning) } else { nil as Begun? }
+            let answer = try await body(details(request, requestID: UUID().uuidString.lowercased()), begun)
+            if let keeping = answer.keeping { try await store.transaction(keeping) }
+            return answer.response
         }
         let work = MerchantWork(merchant: merchant.id, operation: operation, key: key)
-        switch try await claim(work, fingerprint: Digest.sha256(asked)) {
+        let (claim, begun) = try await claim(work, fingerprint: Digest.sha256(asked), beginning: beginning)
+        switch claim {
         case .conflicting:
             throw ShopError(
                 .unprocessableContent,
@@ -53,16 +83,18 @@ extension ProductAPI {
         case .granted: break
         }
         do {
-            let answer = try await body(details(request, requestID: key))
+            let answer = try await body(details(request, requestID: key), begun)
             let sealed = try sealer.seal(answer.body.bytes, for: work.place)
-            try await store.transaction {
-                try $0.settleRequest(
+            try await store.transaction { tx in
+                try answer.keeping?(tx)
+                try tx.settleRequest(
                     work.key,
                     operation: work.operation,
                     of: work.merchant,
                     status: answer.status.code,
                     body: sealed,
-                    debugID: answer.debugID
+                    debugID: answer.debugID,
+                    isDurable: !answer.isFoundAgain
                 )
             }
             return answer.response
@@ -81,7 +113,9 @@ extension ProductAPI {
 
     /// One at a time: who comes second waits, and then runs.
     func alone<Value: Sendable>(_ work: MerchantWork, _ body: () async throws -> Value) async throws -> Value {
-        guard case .granted = try await claim(work, fingerprint: Digest.sha256([])) else {
+        guard
+            case .granted = try await claim(work, fingerprint: Digest.sha256([]), beginning: nil as Beginning<Void>?).0
+        else {
             var busy = ShopError(.serviceUnavailable, "The same request is still running.")
             busy.headers[.retryAfter] = "5"
             throw busy
@@ -99,20 +133,28 @@ extension ProductAPI {
     /// Longer than the longest that one request can take: a capture, a look at the order, some waits.
     private static let longestRun: TimeInterval = 120
 
-    private func claim(_ work: MerchantWork, fingerprint: [UInt8]) async throws -> MerchantRequestClaim {
+    /// A claim alone need not be on disk: who loses it with the power asks PayPal again, with the id that came.
+    private func claim<Begun: Sendable>(
+        _ work: MerchantWork,
+        fingerprint: [UInt8],
+        beginning: Beginning<Begun>?
+    ) async throws -> (MerchantRequestClaim, Begun?) {
         let deadline = ContinuousClock.now + limits.repeatPatience
         while true {
-            let claim = try await store.transaction { [now = now()] in
-                try $0.claimRequest(
+            let (claim, begun) = try await store.transaction { [now = now()] tx in
+                let claim = try tx.claimRequest(
                     work.key,
                     operation: work.operation,
                     of: work.merchant,
                     fingerprint: fingerprint,
                     at: now,
-                    runningUntil: now + Self.longestRun
+                    runningUntil: now + Self.longestRun,
+                    isDurable: beginning != nil
                 )
+                guard case .granted = claim else { return (claim, nil as Begun?) }
+                return (claim, try beginning?(tx))
             }
-            guard claim == .running, ContinuousClock.now < deadline else { return claim }
+            guard claim == .running, ContinuousClock.now < deadline else { return (claim, begun) }
             try await Task.sleep(for: .milliseconds(100))
         }
     }

@@ -30,8 +30,12 @@ struct OrderRoutes: Sendable {
         return try await api.once("orders.create", request, of: merchant, asked: body.bytes) { details in
             let reply = await api.payPal.createOrder(draft.order, of: merchant.payPalID, details: details)
             let (order, trace) = try reply.orUpstream()
-            try await api.keep(order, of: merchant, asked: draft.amount, trace: trace)
-            return ShopAnswer(status: .created, body: order.shown, debugID: trace.anyDebugID)
+            return ShopAnswer(
+                status: .created,
+                body: order.shown,
+                debugID: trace.anyDebugID,
+                keeping: try api.keeping(order, of: merchant, asked: draft.amount, trace: trace)
+            )
         }
     }
 
@@ -62,9 +66,14 @@ struct OrderRoutes: Sendable {
                 errors: ["Call POST /subscriptions/{id}/activate instead."]
             )
         }
+        // That money may move is committed before PayPal is asked; a crash or a lost answer leaves the mark, and what stands
+        // behind it is looked up later.
+        let marking: ProductAPI.Beginning<Bool> = { [now = api.now()] in
+            try $0.markCapturing(known.id, of: merchant.id, at: now)
+        }
         let asked = Array("capture \(known.id)".utf8)
-        return try await api.once("orders.capture", request, of: merchant, asked: asked) { details in
-            try await api.capture(known, of: merchant, details: details)
+        return try await api.once("orders.capture", request, of: merchant, asked: asked, beginning: marking) {
+            try await api.capture(known, of: merchant, details: $0, isFirst: $1 ?? false)
         }
     }
 }
@@ -89,20 +98,25 @@ extension ProductAPI {
 
     /// Keeps a new order. A request id that was used before, here or by another merchant, shows itself by an order that is
     /// not what was asked, or not ours: then nothing of it is told.
-    func keep(_ order: OrderAnswer, of merchant: Merchant, asked: Money, trace: PayPalTrace) async throws {
-        let kept = order.kept(for: merchant.id, debugID: trace.anyDebugID, at: now())
+    func keeping(
+        _ order: OrderAnswer,
+        of merchant: Merchant,
+        asked: Money,
+        trace: PayPalTrace
+    ) throws -> ShopAnswer.Keeping {
+        let used = ShopError(
+            .unprocessableContent,
+            "This PayPal-Request-Id was used before.",
+            errors: ["Use a new PayPal-Request-Id for a new order."],
+            debugID: trace.anyDebugID
+        )
         let isOther =
             order.amount.map { $0 != asked } ?? false
             || order.payeeMerchantID.map { $0 != merchant.payPalID } ?? false
-        let isOurs = try await store.transaction { [now = now()] in try !isOther && $0.save(kept, at: now) }
-        guard isOurs else {
-            throw ShopError(
-                .unprocessableContent,
-                "This PayPal-Request-Id was used before.",
-                errors: ["Use a new PayPal-Request-Id for a new order."],
-                debugID: trace.anyDebugID
-            )
-        }
+        guard !isOther else { throw used }
+        let now = now()
+        let kept = order.kept(for: merchant.id, debugID: trace.anyDebugID, at: now)
+        return { tx in guard try tx.save(kept, at: now) else { throw used } }
     }
 
     /// Writes down what PayPal says of an order and its captures.
@@ -112,35 +126,49 @@ extension ProductAPI {
         subscription: VaultSubscription.ID? = nil,
         trace: PayPalTrace
     ) async throws {
+        try await store.transaction(recording(order, of: merchant, subscription: subscription, trace: trace))
+    }
+
+    func recording(
+        _ order: OrderAnswer,
+        of merchant: Merchant,
+        subscription: VaultSubscription.ID? = nil,
+        trace: PayPalTrace
+    ) -> ShopAnswer.Keeping {
         let now = now()
         let kept = order.kept(for: merchant.id, subscription: subscription, debugID: trace.anyDebugID, at: now)
         let captures = order.keptCaptures(for: merchant.id, subscription: subscription, at: now)
-        try await store.transaction { tx in
+        return { tx in
             guard try tx.save(kept, at: now) else { return }
             for capture in captures { try tx.save(capture, at: now) }
             if !captures.isEmpty { try tx.clearCapturing(kept.id, of: merchant.id, at: now) }
         }
     }
 
-    /// Takes the money of an order.
+    /// Takes the money of an order that is marked.
     ///
-    /// That it may move is committed before PayPal is asked; a crash or a lost answer leaves the mark, and what stands behind
-    /// it is looked up later.
-    func capture(_ known: PayPalOrder, of merchant: Merchant, details: CallDetails) async throws -> ShopAnswer {
-        let isFirst = try await store.transaction { [now = now()] in
-            try $0.markCapturing(known.id, of: merchant.id, at: now)
-        }
+    /// - Parameter isFirst: whether the mark is of this try.
+    func capture(_ known: PayPalOrder, of merchant: Merchant, details: CallDetails, isFirst: Bool) async throws
+        -> ShopAnswer
+    {
         let outcome = await payPal.capture(order: known.id, of: merchant.payPalID, details: details)
         switch outcome {
         case .captured(let payment), .pending(let payment):
-            try await record(payment.order, of: merchant, trace: payment.trace)
-            return ShopAnswer(body: payment.order.shown, debugID: payment.trace.anyDebugID)
+            return ShopAnswer(
+                body: payment.order.shown,
+                debugID: payment.trace.anyDebugID,
+                keeping: recording(payment.order, of: merchant, trace: payment.trace),
+                isFoundAgain: true  // by the mark, which is on disk: SettleCaptures looks at the order again
+            )
         case .declined(let decline):
             try await forget(known, of: merchant, if: isFirst)
             // Because an order with a declined capture in it says more than an error: its status is DECLINED.
             guard let order = decline.order else { throw ShopError.upstream(decline.trace) }
-            try await record(order, of: merchant, trace: decline.trace)
-            return ShopAnswer(body: order.shown, debugID: decline.trace.anyDebugID)
+            return ShopAnswer(
+                body: order.shown,
+                debugID: decline.trace.anyDebugID,
+                keeping: recording(order, of: merchant, trace: decline.trace)
+            )
         case .rejected(let rejection):
             try await forget(known, of: merchant, if: isFirst)
             throw ShopError.upstream(rejection)

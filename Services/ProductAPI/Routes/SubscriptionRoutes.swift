@@ -4,6 +4,7 @@ internal import HTTPTypes
 internal import Hummingbird
 internal import Logging
 internal import PayPal
+internal import Postgres
 internal import Sealing
 internal import Store
 internal import Web
@@ -46,14 +47,16 @@ struct SubscriptionRoutes: Sendable {
         let (token, trace) = try await api.payPal
             .createSetupToken(source: source, of: merchant.payPalID, details: details)
             .orUpstream()
-        try await keep(draft.subscription(token.id, customerID: token.customerID, of: merchant, at: api.now()))
+        let subscription = draft.subscription(token.id, customerID: token.customerID, of: merchant, at: api.now())
         let answer: JSON = [
             "id": .string(token.id),
             "status": .string(token.status),
             "payment_source": token.json["payment_source"],
             "links": .array(token.json["links"].array),
         ]
-        return ShopAnswer(status: .created, body: answer.compacted, debugID: trace.anyDebugID)
+        return ShopAnswer(status: .created, body: answer.compacted, debugID: trace.anyDebugID) { tx in
+            _ = try Self.keep(subscription, tx)
+        }
     }
 
     private func order(
@@ -65,22 +68,22 @@ struct SubscriptionRoutes: Sendable {
         let (answer, trace) = try await api.payPal
             .createOrder(order, of: merchant.payPalID, details: details)
             .orUpstream()
-        try await api.keep(answer, of: merchant, asked: draft.order.amount, trace: trace)
-        let kept = try await keep(draft.subscription(answer.id, customerID: nil, of: merchant, at: api.now()))
-        try await api.record(answer, of: merchant, subscription: kept.id, trace: trace)
-        return ShopAnswer(status: .created, body: answer.shown, debugID: trace.anyDebugID)
+        let subscription = draft.subscription(answer.id, customerID: nil, of: merchant, at: api.now())
+        let keeping = try api.keeping(answer, of: merchant, asked: draft.order.amount, trace: trace)
+        return ShopAnswer(status: .created, body: answer.shown, debugID: trace.anyDebugID) { [api] tx in
+            try keeping(tx)
+            let kept = try Self.keep(subscription, tx)
+            try api.recording(answer, of: merchant, subscription: kept.id, trace: trace)(tx)
+        }
     }
 
     /// Keeps the subscription; the one that is there already when a repeat got the same token or order.
-    @discardableResult
-    private func keep(_ subscription: VaultSubscription) async throws -> VaultSubscription {
-        try await api.store.transaction { tx in
-            if let known = try tx.vaultSubscription(payPalID: subscription.payPalID, of: subscription.merchant) {
-                return known
-            }
-            try tx.insert(subscription)
-            return subscription
+    private static func keep(_ subscription: VaultSubscription, _ tx: Transaction) throws -> VaultSubscription {
+        if let known = try tx.vaultSubscription(payPalID: subscription.payPalID, of: subscription.merchant) {
+            return known
         }
+        try tx.insert(subscription)
+        return subscription
     }
 
     // MARK: GET /subscriptions/{id}

@@ -14,6 +14,8 @@ struct CrashCheck: Sendable {
     var duration: Duration
     var history: History
     var sabotage: Sabotage?
+    /// How many of PayPal's events come among them.
+    var payPalEvents = 0
 
     private static let queue: QueueName = "fulfillment"
     /// Between two harms.
@@ -25,11 +27,14 @@ struct CrashCheck: Sendable {
         var random = SeededRandom(seed: seed)
         let (lives, posted) = plan(&random)
         let power = try PowerCut(lying: sabotage == .lostFsync ? .seconds(1) : nil)
+        let payPal = payPalEvents > 0 ? try await PayPalGround(events: payPalEvents, random: &random) : nil
         let system = try await Gatehouse(
             Self.size,
             fulfillment: sabotage == .ackBeforeEffect ? "careless-fulfillment" : "fulfillment",
-            power: power
+            power: power,
+            more: payPal?.settings ?? [:]
         )
+        try await payPal?.open(system)
         let load = Load(posted.map(\.name), history)
         let post = Post(
             targets: system.targets,
@@ -40,9 +45,11 @@ struct CrashCheck: Sendable {
         let posting = Task {
             try await post.send(posted.map(\.body), by: system.http, watching: load.saw, patience: .seconds(120))
         }
+        async let payPalPosted: Void = tell(system, of: payPal)
         let surgery = Surgery(system, power, history, random)
         async let hurting: Void = hurt(surgery, with: try Zombies(on: system, fenced: sabotage != .noFencing), load)
         let record = try await posting.value
+        try await payPalPosted
         load.isOver.store(true, ordering: .relaxed)
         try await hurting
 
@@ -53,7 +60,10 @@ struct CrashCheck: Sendable {
         report.refused = record.refused
         report.lostAnswers = record.lostAnswers
         try await reckon(lives, on: system, await surgery.interruptions, into: &report)
+        report.payPal = try await payPal?.reckon(system)
+        for finding in report.payPal?.findings ?? [] { history.finding(finding) }
         report.seconds = (ContinuousClock.now - start) / .seconds(1)
+        try await payPal?.end()
         try await system.end()
         return report
     }
@@ -70,6 +80,24 @@ struct CrashCheck: Sendable {
                 .map { ("\(life.order) \($0.name)", $0.body) }
         }
         return (lives, posted)
+    }
+
+    /// PayPal's events, spread over the same time; meanwhile who tells the shops is killed again and again.
+    private func tell(_ system: Gatehouse, of payPal: PayPalGround?) async throws {
+        guard let payPal else { return }
+        let isOver = Atomic(false)
+        let events = payPal.events
+        var post = Post(
+            targets: payPal.targets(system),
+            connections: 8,
+            seed: seed ^ 0xA1,
+            perSecond: Double(events.count) * 1.24 / (duration / .seconds(1))
+        )
+        post.headers = payPal.headers
+        async let hurting: Void = payPal.hurt(system) { isOver.load(ordering: .relaxed) }
+        _ = try await post.send(events.map(\.body), by: system.http, patience: .seconds(120))
+        isOver.store(true, ordering: .relaxed)
+        try await hurting
     }
 
     // MARK: Harm

@@ -16,6 +16,8 @@ struct RequestBook: Sendable {
         var issue: String?
         var isReplay: Bool
         var fault: String?
+        /// From its head to its answer.
+        var took: Duration
     }
 
     private(set) var entries: [Entry] = []
@@ -51,6 +53,7 @@ extension RequestBook.Entry {
             "issue": issue.map { .string($0) },
             "replay": .bool(isReplay),
             "fault": fault.map { .string($0) },
+            "micros": .whole(Int(clamping: Int64((took / .microseconds(1)).rounded()))),
         ])
     }
 }

@@ -28,6 +28,7 @@ package struct PayPalRoutes: Sendable {
     }
 
     private func answer(_ call: PayPalCall, _ request: Request, _ context: WebContext) async throws -> Response {
+        let began = ContinuousClock.now
         let ask = PayPalAsk(
             call,
             id: context.parameters.get("id") ?? "",
@@ -35,7 +36,8 @@ package struct PayPalRoutes: Sendable {
             query: request.fields,
             headers: request.headers,
             body: try await request.bytes(limit: 1 << 20),
-            base: base(request)
+            base: base(request),
+            began: began
         )
         switch await sandbox.answer(ask) {
         case .reply(let reply): return reply.response

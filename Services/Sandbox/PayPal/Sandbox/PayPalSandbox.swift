@@ -160,7 +160,8 @@ extension Books {
                 status: status,
                 issue: issue,
                 isReplay: isReplay,
-                fault: fault?.fault.rawValue
+                fault: fault?.fault.rawValue,
+                took: ask.began.duration(to: .now)
             )
         )
     }

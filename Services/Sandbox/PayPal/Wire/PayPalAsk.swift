@@ -12,6 +12,8 @@ struct PayPalAsk: Sendable {
     var body: [UInt8]
     /// Where the caller reached us, for links: `http://127.0.0.1:8091`.
     var base: String
+    /// When it began, before its body was there.
+    var began: ContinuousClock.Instant
 
     /// What a fault of this request wants to happen to the money.
     var outcome: PayPalFault?
@@ -26,7 +28,8 @@ struct PayPalAsk: Sendable {
         query: [String: String] = [:],
         headers: HTTPFields = [:],
         body: [UInt8] = [],
-        base: String
+        base: String,
+        began: ContinuousClock.Instant = .now
     ) {
         self.call = call
         self.id = id
@@ -35,6 +38,7 @@ struct PayPalAsk: Sendable {
         self.headers = headers
         self.body = body
         self.base = base
+        self.began = began
     }
 
     var requestID: String? {
