@@ -95,7 +95,7 @@ private final class Ordeal {
         let outstanding = try await outstanding()
         setFaults(isQuiet: false)
         _ = try await JobQueue(redis: try redis.client(), logger: .silent).enqueue(SweepDueRenewals())
-        try await processes.killUntil(within: .seconds(60 + outstanding / 8)) {
+        try await processes.killUntil(within: .seconds(120 + outstanding / 2)) {
             try await self.outstanding() <= outstanding / 20
         }
         setFaults(isQuiet: true)

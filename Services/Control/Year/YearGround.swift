@@ -78,7 +78,7 @@ struct YearGround: Sendable {
         var options = RenewalOptions(ratePerSecond: 10_000)
         options.mostSkew = .infinity  // the year's clock is not the machine's
         let sealer = Sealer(try SealingKeys(parsing: SealingKeys.newEntry(id: "year")))
-        let paypal = PayPalClient(settings, logger: logger)
+        let paypal = PayPalClient(settings, now: { [clock = sandbox.clock] in clock.now }, logger: logger)
         self.plan = plan
         self.store = store
         self.sandbox = sandbox
