@@ -248,13 +248,16 @@ let package = Package(
             "Control",
             of: ["ControlCommands", "gatehouse", "fulfillment"],
             [
-                "Domain", "FulfillmentJobs", "IngressRoutes", "Jobs", "PayPal", "Postgres", "Redis", "Sealing", "Store",
-                "ThriveCart", "Web", .hummingbird, .lifecycle, .log,
+                "Domain", "FulfillmentJobs", "IngressRoutes", "Jobs", "PayPal", "Postgres", "Redis", "RenewalJobs",
+                "Sealing", "Store", "ThriveCart", "Web", .hummingbird, .lifecycle, .log,
             ]
         ),
         .target(
             name: "SandboxKit",
-            dependencies: ["SandboxPages", "TestKit", "Web", .asyncHTTPClient, .nio, .nioHTTP1],
+            dependencies: [
+                "Domain", "FaultKit", "Postgres", "SandboxPages", "Seeds", "Store", "TestKit", "Web", .asyncHTTPClient,
+                .log, .nio, .nioHTTP1,
+            ],
             path: "Tests/SandboxKit",
             swiftSettings: .strict
         ),
@@ -277,7 +280,10 @@ let package = Package(
         ),
         tests(
             "Reconciliation",
-            of: ["ReconciliationJobs", "SandboxPages", "reconciliation", "ingress", "fulfillment", "gatehouse"],
+            of: [
+                "ReconciliationJobs", "SandboxPages", "reconciliation", "ingress", "fulfillment", "gatehouse",
+                "notifications", "renewals",
+            ],
             [
                 "Domain", "FaultKit", "FulfillmentJobs", "Jobs", "PayPal", "Postgres", "Redis", "SandboxKit", "Sealing",
                 "Seeds", "Store", "ThriveCart", "Web", .asyncHTTPClient, .hummingbird, .log, .nioHTTP1,
@@ -328,13 +334,17 @@ let package = Package(
         ),
         .executableTarget(
             name: "faults",
-            dependencies: ["FaultKit", "Jobs", "Postgres", "Redis", "Seeds", "TestKit", .arguments],
+            dependencies: [
+                "Domain", "FaultKit", "Jobs", "Postgres", "Redis", "SandboxKit", "SandboxPages", "Seeds", "Store",
+                "TestKit",
+                "ThriveCart", .arguments, .asyncHTTPClient,
+            ],
             path: "Tests/Faults/Check",
             swiftSettings: .strict
         ),
         tests(
             "Notification",
-            of: ["NotificationJobs", "notifications"],
+            of: ["NotificationJobs", "notifications", "product-api", "ingress", "gatehouse"],
             [
                 "Domain", "Jobs", "Outbound", "Postgres", "Redis", "Sealing", "Store", .log, .nio, .nioHTTP1, .nioPosix,
             ]
@@ -350,9 +360,9 @@ let package = Package(
         .executableTarget(
             name: "bench",
             dependencies: [
-                "Domain", "FaultKit", "FulfillmentJobs", "Jobs", "NotificationJobs", "Postgres", "Redis", "Sealing",
-                "Seeds", "Store", "TestKit", "notifications", .arguments, .asyncHTTPClient, .lifecycle, .log, .nio,
-                .nioHTTP1,
+                "Domain", "FaultKit", "FulfillmentJobs", "Jobs", "NotificationJobs", "PayPal", "Postgres", "Redis",
+                "RenewalJobs", "Sealing", "Seeds", "Store", "TestKit", "notifications", "renewals", "sandbox",
+                .arguments, .asyncHTTPClient, .lifecycle, .log, .nio, .nioHTTP1,
             ],
             path: "Tests/Bench",
             swiftSettings: .strict

@@ -91,22 +91,34 @@ package struct NotificationDependencies: Sendable {
 }
 
 extension JobQueue {
-    /// A round at the endpoint of each plan, at the plan's time; one that is there already stays as it is.
+    /// A round at the endpoint of each plan, at the plan's time; one that is there already stays as it is. What an endpoint
+    /// is to get within one second to come is one round.
     package func enqueue(_ planned: [PlannedDelivery]) async throws(JobsError) {
-        try await enqueueRounds(
-            planned.map { plan in
-                (plan.endpoint, DeliverMessages.id(of: plan), plan.dueAt <= Date() ? .now : .at(plan.dueAt))
+        // After the commit of what was planned, so that whoever looks from now on sees it.
+        let mark = Sightings.ours.mark()
+        let now = Date()
+        var rounds: [JobID: (DeliverMessages, JobID, JobTime)] = [:]
+        for plan in planned {
+            var round = DeliverMessages(to: plan.endpoint)
+            if plan.dueAt <= now {
+                round.made = mark
+                let id = DeliverMessages.id(of: plan)
+                rounds[id] = (round, id, .now)
+            } else {
+                let second = plan.dueAt.timeIntervalSince1970.rounded(.up)
+                let id: JobID = "\(plan.endpoint)/at/\(Int64(exactly: second) ?? 0)"
+                rounds[id] = (round, id, .at(Date(timeIntervalSince1970: second)))
             }
-        )
+        }
+        try await enqueueRounds(Array(rounds.values))
     }
 
-    func enqueueRounds(_ rounds: [(Endpoint.ID, JobID, JobTime)]) async throws(JobsError) {
+    func enqueueRounds(_ rounds: [(DeliverMessages, JobID, JobTime)]) async throws(JobsError) {
         guard !rounds.isEmpty else { return }
         var requests: [EnqueueRequest] = []
         requests.reserveCapacity(rounds.count)
-        for (endpoint, id, time) in rounds {
-            let envelope = try JobEnvelope(DeliverMessages(to: endpoint))
-            requests.append(EnqueueRequest(id: id, time: time, envelope: envelope))
+        for (round, id, time) in rounds {
+            requests.append(EnqueueRequest(id: id, time: time, envelope: try JobEnvelope(round)))
         }
         _ = try await enqueueEnvelopes(requests, on: DeliverMessages.queue)
     }

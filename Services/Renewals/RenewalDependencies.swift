@@ -33,7 +33,7 @@ package struct RenewalDependencies: Sendable {
 /// What an operator may choose.
 package struct RenewalOptions: Sendable, Hashable {
     package var form: RenewalState.Form
-    /// Whether the partner's transaction search covers what merchants capture.
+    /// Whether merchants let their transactions be searched: then what is found nowhere was not captured.
     package var searchesTransactions: Bool
     /// Charges begun in a second, by all processes together.
     package var ratePerSecond: Int

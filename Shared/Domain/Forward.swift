@@ -1,3 +1,5 @@
+package import Foundation
+
 /// What a PayPal merchant is told, made once: PayPal's event with one member spliced in, or an event of our own.
 ///
 /// Source: the Product API document, "Headers your route receives", "Webhook event catalog".
@@ -68,6 +70,17 @@ package struct Forward: Sendable, Hashable {
         paypalHeaders = values
         self.isSimulated = isSimulated
         self.isSigned = isSigned
+    }
+
+    /// A `WEBHOOK.TEST`, which tells of nothing: a shop or an operator tries the address.
+    ///
+    /// - Parameter id: `TEST-…`, of letters and digits.
+    package static func test(_ id: String, at now: Date) throws(Quarantine) -> Forward {
+        let body = #"""
+            {"id":"\#(id)","event_type":"WEBHOOK.TEST","create_time":"\#(now.formatted(.iso8601))","resource_type":"test",\#
+            "summary":"A test of the webhook.","resource":{"id":"\#(id)"}}
+            """#
+        return try Forward(event: id, type: "WEBHOOK.TEST", body: Array(body.utf8))
     }
 
     private static let orderKey = "x_thrive_order_id"

@@ -32,4 +32,6 @@ package enum Message {
 extension Message {
     /// The type of a message that tells of nothing: `gatehouse endpoint test` sends it to one endpoint.
     package static let testType = "endpoint.test"
+    /// A site's and a merchant's.
+    package static let testTypes = [testType, "WEBHOOK.TEST"]
 }

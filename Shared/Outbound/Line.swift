@@ -138,7 +138,9 @@ final class Exchange: @unchecked Sendable {
         headers.reserveCapacity(request.headers.count + 2)
         headers.add(name: "host", value: target.authority)
         for (name, value) in request.headers {
-            guard name.utf8.allSatisfy(Self.isPlain), value.utf8.allSatisfy(Self.isPrintable) else { return nil }
+            guard !name.isEmpty, name.utf8.allSatisfy(Self.isPlain), value.utf8.allSatisfy(Self.isPrintable) else {
+                return nil
+            }
             headers.add(name: name, value: value)
         }
         if let body = request.body { headers.add(name: "content-length", value: String(body.count)) }

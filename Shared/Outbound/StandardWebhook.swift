@@ -21,9 +21,12 @@ package struct StandardWebhook: Sendable {
     ///   - now: the time of this attempt, not of the fact.
     package func headers(id: String, body: [UInt8], at now: Date) -> [(String, String)] {
         let timestamp = String(Int64(exactly: now.timeIntervalSince1970.rounded(.down)) ?? 0)
-        let signed = Array("\(id).\(timestamp).".utf8) + body
+        let start = Array("\(id).\(timestamp).".utf8)
         let signatures = secrets.map { secret in
-            "v1," + Data(HMAC<SHA256>.authenticationCode(for: signed, using: secret)).base64EncodedString()
+            var signature = HMAC<SHA256>(key: secret)
+            signature.update(data: start)
+            signature.update(data: body)
+            return "v1," + Data(signature.finalize()).base64EncodedString()
         }
         return [
             ("webhook-id", id), ("webhook-timestamp", timestamp),

@@ -66,15 +66,15 @@ extension Transaction {
                   AND (m.merchant IS NULL
                     OR EXISTS (SELECT FROM merchants r WHERE r.id = m.merchant AND r.webhooks_url IS NOT NULL))
             ), found AS (
-                SELECT m.id AS message, e.id AS endpoint
+                SELECT m.*, e.id AS endpoint, e.state, e.types
                 FROM m
                 JOIN endpoints e ON e.owner = m.owner AND e.plan IS NULL
                 UNION ALL
-                SELECT m.id, e.id
+                SELECT m.*, e.id, e.state, e.types
                 FROM m
                 JOIN endpoints e ON e.plan = m.plan AND e.owner = m.owner
-                UNION
-                SELECT m.id, e.id
+                UNION ALL
+                SELECT DISTINCT m.*, e.id, e.state, e.types
                 FROM m
                 JOIN order_items i ON i.order_id = m.order_id
                 JOIN plan_items p ON p.site = m.owner AND p.item_key = i.item_key
@@ -82,15 +82,13 @@ extension Transaction {
                 WHERE m.plan IS NULL
             ), made AS (
                 INSERT INTO deliveries (id, owner, endpoint, message, position, subject, due_at, created_at)
-                SELECT overlay(gen_random_uuid()::text PLACING left(m.id::text, 15) FROM 1 FOR 15)::uuid,
-                    m.owner, e.id, m.id, m.position, m.subject, \(now), \(now)
+                SELECT overlay(gen_random_uuid()::text PLACING left(id::text, 15) FROM 1 FOR 15)::uuid,
+                    owner, endpoint, id, position, subject, \(now), \(now)
                 FROM found f
-                JOIN m ON m.id = f.message
-                JOIN endpoints e ON e.id = f.endpoint
-                WHERE e.state = 'enabled'
-                  AND (e.types = '{}' OR m.type = ANY(e.types))
-                ORDER BY m.position
-                ON CONFLICT (message, endpoint) DO NOTHING
+                WHERE state = 'enabled'
+                  AND (types = '{}' OR type = ANY(types))
+                  AND NOT EXISTS (SELECT FROM deliveries d WHERE d.message = f.id AND d.endpoint = f.endpoint)
+                ORDER BY position
                 RETURNING id, endpoint, turn, due_at, position
             )
             SELECT DISTINCT ON (endpoint) id, endpoint, turn, due_at

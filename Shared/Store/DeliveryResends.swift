@@ -25,7 +25,7 @@ extension Transaction {
     }
 
     /// How many messages since then an endpoint did not get: what failed or was canceled, and what was never sent because
-    /// the endpoint was off. What is pending is on its way and not counted.
+    /// the endpoint was off. What is pending is on its way and not counted, and nobody misses a test.
     package func countRecoverable(
         of endpoint: Endpoint.ID,
         since: Date
@@ -38,6 +38,7 @@ extension Transaction {
             LEFT JOIN deliveries d ON d.endpoint = e.id AND d.message = m.id
             WHERE m.created_at >= \(since)
               AND NOT \(raw: Self.isWaiting)
+              AND m.type <> ALL(\(Message.testTypes))
               AND ((d.id IS NULL AND \(Self.wanted)) OR d.state IN ('failed', 'canceled'))
             """
         )
@@ -63,6 +64,7 @@ extension Transaction {
                 LEFT JOIN deliveries d ON d.endpoint = e.id AND d.message = m.id
                 WHERE m.created_at >= \(since)
                   AND NOT \(raw: Self.isWaiting)
+                  AND m.type <> ALL(\(Message.testTypes))
                   AND ((d.id IS NULL AND \(Self.wanted)) OR d.state IN ('failed', 'canceled'))
                 ORDER BY m.position
                 LIMIT \(limit)

@@ -181,7 +181,8 @@ extension Transaction {
             FROM outbox m
             JOIN site_mails l ON l.site = m.site
             JOIN sites s ON s.id = m.site
-            WHERE m.id = ANY(\(messages))
+            WHERE EXISTS (SELECT FROM site_mails)
+              AND m.id = ANY(\(messages))
               AND m.type = ANY(\(kinds))
               AND m.letters
             ORDER BY m.position

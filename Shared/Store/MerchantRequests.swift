@@ -112,7 +112,7 @@ extension Transaction {
             DELETE FROM merchant_requests
             WHERE (merchant, operation, key) IN (
                 SELECT merchant, operation, key FROM merchant_requests
-                WHERE created_at < \(time) AND operation <> 'subscriptions.first-charge'
+                WHERE created_at < \(time)
                 LIMIT \(limit)
             )
             """

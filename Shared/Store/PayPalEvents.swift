@@ -134,6 +134,27 @@ extension Transaction {
         .values(PayPalEventRecord.init(row:))
     }
 
+    /// Events that began to be applied, or failed, and whose job may be lost, the oldest first.
+    package func unsettledPayPalEvents(
+        receivedFrom start: Date,
+        to end: Date,
+        after last: PayPalEventRecord?,
+        limit: Int
+    ) throws(PostgresError) -> [PayPalEventRecord] {
+        try rows(
+            """
+            SELECT \(raw: Self.columns)
+            FROM paypal_events
+            WHERE status IN ('applying', 'failed')
+              AND received_at BETWEEN \(start) AND \(end)
+              AND (\(last?.id) IS NULL OR (received_at, id) > (\(last?.receivedAt), \(last?.id)))
+            ORDER BY received_at, id
+            LIMIT \(limit)
+            """
+        )
+        .values(PayPalEventRecord.init(row:))
+    }
+
     // MARK: Whom an event may be about
 
     /// Subscriptions that have yet to hear their vault token, of one buyer, the oldest first. PayPal tells no merchant.

@@ -29,54 +29,6 @@ extension Transaction {
         ) == 1
     }
 
-    /// When the first charge was sent first; must be committed before PayPal is asked. Nil when it may not be sent: the
-    /// subscription is no longer activating, or its merchant has left.
-    ///
-    /// It is kept beside the shops' requests, and for good: an id that PayPal has forgotten must never be sent again.
-    package func markFirstCharge(
-        of id: VaultSubscription.ID,
-        at now: Date
-    ) throws(PostgresError) -> (at: Date, isFirst: Bool)? {
-        let merchant = try rows(
-            """
-            SELECT m.id
-            FROM vault_subscriptions s
-            JOIN merchants m ON m.id = s.merchant
-            WHERE s.id = \(id)
-              AND s.status = 'activating'
-              AND s.cancel_requested_at IS NULL
-              AND m.state = 'connected'
-            FOR UPDATE OF s
-            """
-        )
-        .decode(Merchant.ID.self)
-        guard let merchant = merchant.first else { return nil }
-        let isFirst =
-            try run(
-                """
-                INSERT INTO merchant_requests (merchant, operation, key, fingerprint, created_at)
-                VALUES (\(merchant), \(raw: Self.firstCharge), \(id.description), sha256(''), \(now))
-                ON CONFLICT (merchant, operation, key) DO NOTHING
-                """
-            ) == 1
-        let sent = try rows(
-            """
-            SELECT created_at
-            FROM merchant_requests
-            WHERE merchant = \(merchant) AND operation = \(raw: Self.firstCharge) AND key = \(id.description)
-            """
-        )
-        .decode(Date.self).first
-        return sent.map { ($0, isFirst) }
-    }
-
-    /// The first charge certainly was not made.
-    package func forgetFirstCharge(of id: VaultSubscription.ID) throws(PostgresError) {
-        try run("DELETE FROM merchant_requests WHERE operation = \(raw: Self.firstCharge) AND key = \(id.description)")
-    }
-
-    private static var firstCharge: StaticString { "'subscriptions.first-charge'" }
-
     /// Keeps the vault token. Alone it makes nothing active: whether the shop still wants it is asked elsewhere.
     ///
     /// False when it had one already.
@@ -153,6 +105,25 @@ extension Transaction {
               AND vault_token IS NOT NULL
             """
         ) == 1
+    }
+
+    /// Period 0 as what the first payment paid, where no charge of ours has written it down.
+    package func keepFirstPayment(
+        _ capture: String,
+        of id: VaultSubscription.ID,
+        dueAt due: Date,
+        at now: Date
+    ) throws(PostgresError) {
+        try run(
+            """
+            INSERT INTO charge_periods (subscription, number, due_at, amount_minor, currency, status, capture_id,
+                created_at, updated_at)
+            SELECT id, 0, \(due), amount_minor, currency, 'paid', \(capture), \(now), \(now)
+            FROM vault_subscriptions
+            WHERE id = \(id)
+            ON CONFLICT (subscription, number) DO NOTHING
+            """
+        )
     }
 
     /// Ends renewals for good. False when they had ended.

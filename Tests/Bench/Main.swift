@@ -88,8 +88,8 @@ struct Measure: Sendable {
         Measure(name: "product-api", what: "Orders created and captured, 200 requests a second.") {
             try await ProductAPIBench(seconds: $0).run()
         },
-        Measure(name: "renewals", what: "Finding what is due, of a million subscriptions.") { _ in
-            try await RenewalBench().run()
+        Measure(name: "renewals", what: "Finding what is due, of a million subscriptions; charging it.") {
+            try await RenewalBench().run() + ChargeBench(seconds: $0).run()
         },
         Measure(name: "access", what: "Is this member allowed, of a million.") {
             try await AccessBench(seconds: $0).run()

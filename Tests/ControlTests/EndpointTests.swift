@@ -103,7 +103,8 @@ import Testing
         #expect(try await shop.expectOK("deliveries", "show", delivery).output.contains(#""event":"member.created""#))
         try await shop.expectOK("deliveries", "resend", delivery)
         let jobs = JobQueue(redis: shop.redis, logger: CapturedLog().logger)
-        #expect(try await jobs.stats(of: "notifications").held == 4)
+        // One for the resend, and for what was planned one a second at most.
+        #expect((2...4).contains(try await jobs.stats(of: "notifications").held))
         #expect(try await shop.expectOK("deliveries", "tail", "--until-idle", "10ms").output == "")
     }
 

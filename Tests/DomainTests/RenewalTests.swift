@@ -166,3 +166,78 @@ import Testing
         }
     }
 }
+
+@Suite struct `The first charge, at the activation` {
+    let start = Date(timeIntervalSince1970: 1_800_000_000)
+    let reducer = RenewalReducer()
+    let key = ChargeAttempt.Key(period: 0, number: 1, seq: 0)
+
+    private var activating: RenewalState {
+        RenewalState(
+            anchor: start,
+            frequency: .month,
+            status: .activating,
+            current: 0,
+            frontier: 0,
+            nextActionAt: nil
+        )
+    }
+
+    private func sent() -> RenewalState { reducer.reduce(activating, .chargeFirst, at: start).0 }
+
+    @Test func `it is sent by the shop's asking alone, and asked again it is the same charge`() {
+        let (first, commands) = reducer.reduce(activating, .chargeFirst, at: start)
+        #expect(commands == [.send(key, fence: 1)])
+        #expect(first.periods.map(\.status) == [.due])
+        #expect(reducer.reduce(activating, .wake, at: start).1.isEmpty)
+        let again = reducer.reduce(first, .chargeFirst, at: start + 3600)
+        #expect(again.1 == [.send(key, fence: 2)])
+        #expect(again.0.attempts.count == 1)
+        // PayPal is about to forget the id.
+        #expect(reducer.reduce(first, .chargeFirst, at: start + 5.5 * 3600).1.isEmpty)
+        // A sweep that finds it looks, and sends nothing.
+        #expect(reducer.reduce(first, .wake, at: start + 300).1 == [.lookUp(key, fence: 2)])
+    }
+
+    @Test func `captured it is paid and nobody is alarmed, whoever learned of it`() {
+        let (paid, commands) = reducer.reduce(sent(), .learned(key, .captured(id: "C1", order: "O1")), at: start + 5)
+        #expect(paid.period(0)?.captureID == "C1")
+        #expect(commands == [.tell(.paid(period: 0, captureID: "C1"))])
+        #expect(reducer.reduce(paid, .chargeFirst, at: start + 60).1.isEmpty)
+        #expect(reducer.reduce(paid, .wake, at: start + 60).1.isEmpty)
+    }
+
+    @Test func `captured after the buyer has cancelled it is an alarm`() {
+        let canceled = reducer.reduce(sent(), .end(.canceled), at: start + 60).0
+        let commands = reducer.reduce(canceled, .learned(key, .captured(id: "C1", order: nil)), at: start + 90).1
+        #expect(commands.contains(.alarm(.capturedAfterEnd(key, captureID: "C1"))))
+        #expect(reducer.reduce(canceled, .chargeFirst, at: start + 61).1.isEmpty)
+    }
+
+    @Test func `what nobody can say comes before a person`() {
+        var state = reducer.reduce(sent(), .answered(key, fence: 1, .unknown(order: nil)), at: start + 10).0
+        var commands: [RenewalCommand] = []
+        for hour in 1...6 where state.attempt(key)?.state == .indeterminate {
+            let now = start + Double(hour) * 3700
+            (state, commands) = reducer.reduce(state, .wake, at: now)
+            guard case .lookUp(_, let fence)? = commands.first else { continue }
+            (state, commands) = reducer.reduce(state, .lookedUp(key, fence: fence, .unable), at: now + 1)
+        }
+        #expect(state.attempt(key)?.state == .review)
+        #expect(commands == [.alarm(.unprovable(key))])
+        #expect(state.attempts.count == 1)
+    }
+
+    @Test func `what was not done, or refused, is another charge when the shop asks again`() {
+        for answer in [
+            ChargeAnswer.notDone(retryAfter: nil), .fact(.declined(ChargeDecline(fault: .request, status: 400))),
+        ] {
+            var state = reducer.reduce(sent(), .answered(key, fence: 1, answer), at: start + 10).0
+            #expect(state.status == .activating)
+            #expect(state.firstDeclinedAt == nil)
+            state = reducer.reduce(state, .wake, at: start + 3700).0
+            let commands = reducer.reduce(state, .chargeFirst, at: start + 3800).1
+            #expect(commands == [.send(.init(period: 0, number: 1, seq: 1), fence: 1)], "\(answer)")
+        }
+    }
+}

@@ -31,6 +31,7 @@ package actor Gatehouse {
     private let fulfillmentPorts: [Int]
     private let fulfillmentProgram: String
     private var processes: [Role: ServerProcess] = [:]
+    private var others: [ServerProcess] = []
     private var launched = 0
 
     /// Which process: the how-manieth of its kind.
@@ -187,10 +188,13 @@ package actor Gatehouse {
         return try ServerProcess(.init(Self.program("gatehouse"), words, environment: environment, log: log))
     }
 
-    /// Starts another of our programs beside them; whoever asks for it ends it.
-    package func launch(program name: String, more: [String: String] = [:]) throws -> ServerProcess {
+    /// Starts another of its programs, such as `renewals`; it ends with the rest.
+    @discardableResult
+    package func launch(program: String, _ own: [String: String] = [:]) throws -> ServerProcess {
         launched += 1
-        return try ServerProcess(process(name, launched, more))
+        let process = try ServerProcess(process(program, launched, own))
+        others.append(process)
+        return process
     }
 
     /// What a setting of its processes holds.
@@ -198,7 +202,7 @@ package actor Gatehouse {
 
     /// Ends everything.
     package func end() async throws {
-        for process in processes.values { await process.stop(within: .seconds(20)) }
+        for process in others + processes.values { await process.stop(within: .seconds(20)) }
         await pool.close()
         try await http.shutdown()
         await redis.stop()

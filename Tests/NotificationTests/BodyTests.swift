@@ -61,6 +61,22 @@ import Testing
         #expect(shape(sent) == shape(example))
     }
 
+    @Test func `there is an example of every event, of parts that are described`() throws {
+        let start = try #require(readme.range(of: "```jsonl\n"))
+        let end = try #require(readme.range(of: "\n```", range: start.upperBound..<readme.endIndex))
+        let lines = readme[start.upperBound..<end.lowerBound].split(separator: "\n")
+        var shown: [String] = []
+        for line in lines {
+            let example = try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
+            #expect(Set(example.keys) == ["data", "event", "timestamp"])
+            let event = try #require(example["event"] as? String)
+            shown.append(event)
+            let parts = try #require(example["data"] as? [String: Any])
+            for part in parts.keys { #expect(readme.contains("`\(part)`"), "\(event) has \(part)") }
+        }
+        #expect(shown == Message.Kind.allCases.map(\.rawValue) + [Message.testType])
+    }
+
     /// The paths of all members with the kind of their value.
     private func shape(_ value: Any, at path: String = "") -> [String] {
         switch value {

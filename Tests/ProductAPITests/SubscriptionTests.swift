@@ -319,6 +319,29 @@ extension RunningPayPal.Answer {
         }
     }
 
+    @Test func `the first charge is an obligation like every other, written down and paid once`() async throws {
+        try await withAPI { api in
+            let merchant = try await api.connect()
+            for source in ["paypal", "card"] {
+                let created = try await api.subscribe(merchant, RunningAPI.subscription(source))
+                if source == "paypal" {
+                    try await api.approve(setupToken: created.id)
+                } else {
+                    let card = #"{"card": {"number": "4111111111111111", "expiry": "2031-01"}}"#
+                    try await api.approve(order: created.id, card)
+                }
+                let active = try await api.activate(merchant, created.id)
+                let kept = try #require(try await api.kept(created.id))
+                let periods = try await api.store.read { try $0.chargePeriods(of: kept.id) }
+                #expect(periods.map(\.status) == [.paid], "\(source)")
+                #expect(periods.first?.captureID == active.captureID)
+                for invariant in RenewalInvariant.all {
+                    #expect(try await api.store.read { try $0.violations(of: invariant, at: .now) }.isEmpty)
+                }
+            }
+        }
+    }
+
     @Test func `a declined first charge ends it, and leaves nothing in the vault`() async throws {
         try await withAPI { api in
             let merchant = try await api.connect()

@@ -4,6 +4,7 @@ import FaultKit
 import Foundation
 import Postgres
 import Redis
+import SandboxKit
 import Store
 import TestKit
 import Testing
@@ -16,8 +17,8 @@ import ThriveCart
     private static let customers = ProcessInfo.processInfo.environment["BACKFILL_CUSTOMERS"].flatMap { Int($0) } ?? 240
 
     @Test func `survives kill -9 at any point, repeats nothing and tells nobody`() async throws {
-        try await withSellingSystem(daysAgo: 0) { system, shop in
-            await shop.fill(Self.customers)
+        try await withSellingSystem(daysAgo: 26, orders: Self.customers) { system, shop in
+            try await shop.fill(Self.customers)
             let orders = Self.customers
             for part in 1...3 {
                 let process = try await system.launch("backfill", "thrivecart", "--json")
@@ -46,8 +47,8 @@ import ThriveCart
 
     @Test(.enabled(if: ProcessInfo.processInfo.environment["BACKFILL_CUSTOMERS"] != nil))
     func `its rate stands beside the bare API's`() async throws {
-        try await withSellingSystem(daysAgo: 0) { system, shop in
-            await shop.fill(Self.customers)
+        try await withSellingSystem(daysAgo: 26, orders: Self.customers) { system, shop in
+            try await shop.fill(Self.customers)
             let clock = ContinuousClock()
             let port = try #require(await system.setting("THRIVECART_API_URL"))
             let books = ThriveCartAPI(key: BookShop.apiKey, mode: .live, address: port, client: .shared, turn: {})
@@ -101,59 +102,5 @@ import ThriveCart
         let status = (try? String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)) ?? ""
         let line = status.split(separator: "\n").first { $0.hasPrefix("VmRSS:") }
         return line?.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) } ?? 0
-    }
-}
-
-extension Shop {
-    /// Sells to so many in the past year, one order each, without a word to anybody: every other one by the month.
-    fileprivate func fill(_ customers: Int) async {
-        let now = Date().timeIntervalSince1970.rounded(.down)
-        for number in 0..<customers {
-            let plan = number.isMultiple(of: 2) ? "once" : "monthly"
-            let day = Double(customers - number) / Double(customers) * 25
-            let at = Date(timeIntervalSince1970: now - day * 86_400 - 3600)
-            guard let offer = Catalogue.demo[.product], let price = offer.plans.first(where: { $0.name == plan }) else {
-                continue
-            }
-            let frequency = price.billing.frequency
-            let item = OrderedItem(
-                key: offer.key,
-                name: offer.name,
-                plan: price,
-                paid: price.price,
-                refunded: 0,
-                subscription: frequency.map {
-                    ShopSubscription(
-                        number: "\(600_000_000 + number)",
-                        frequency: $0,
-                        state: .active,
-                        anchor: at,
-                        intervals: 1,
-                        rebills: 0,
-                        remaining: nil,
-                        declines: 0
-                    )
-                }
-            )
-            let order = ShopOrder(
-                id: "\(70_000_000 + number)",
-                invoice: "\(70_000_000 + number)",
-                buyer: ShopBuyer(
-                    email: "customer-\(number)@example.com",
-                    firstName: "Sam",
-                    lastName: "Sample",
-                    country: "US",
-                    customerID: "\(900_000_000 + number)"
-                ),
-                mode: .live,
-                currency: "USD",
-                placedAt: at,
-                items: [item],
-                newestEvent: at
-            )
-            await books.enter([
-                ShopEvent(kind: .sale, order: order, item: nil, occurredAt: at, recordID: "\(5_000_000 + number)")
-            ])
-        }
     }
 }

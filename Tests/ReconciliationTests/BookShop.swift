@@ -7,6 +7,7 @@ import Logging
 import Postgres
 import ReconciliationJobs
 import Redis
+import SandboxKit
 import Sealing
 import Store
 import TestKit
@@ -24,7 +25,7 @@ struct BookShop: Sendable {
     let dependencies: ReconciliationDependencies
     let requests: RequestLog
 
-    static let apiKey = "KEYOFTHEBOOKS"
+    static let apiKey = shopAPIKey
 
     // MARK: What happens in the shop
 

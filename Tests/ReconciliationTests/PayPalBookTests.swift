@@ -92,6 +92,34 @@ import Testing
         }
     }
 
+    @Test func `an event that was half applied gets its job again, once`() async throws {
+        try await PayPalShop.open { shop in
+            let received = Date(timeIntervalSinceNow: -7200)
+            let headers = ["t-1", "2026-01-01T00:00:00Z", "SHA256withRSA", "https://api.paypal.com/c", "c2ln"]
+            let record = PayPalEventRecord(
+                id: "WH-HALF",
+                type: "PAYMENT.CAPTURE.PENDING",
+                body: Array(#"{"id":"WH-HALF","event_type":"PAYMENT.CAPTURE.PENDING","resource":{"id":"C1"}}"#.utf8),
+                headers: headers,
+                source: .webhook,
+                occurredAt: received,
+                receivedAt: received
+            )
+            try await shop.store.transaction { _ = try $0.keep(record) }
+            let now = Date()
+            let context = JobContext(
+                id: JobID(),
+                kind: ReapplyFailedEvents.kind,
+                queue: .reconciliation,
+                enqueuedAt: now,
+                now: { now },
+                logger: .silent
+            )
+            for _ in 1...2 { _ = try await ReapplyFailedEvents().run(shop.dependencies, context) }
+            #expect(try await shop.dependencies.jobs.stats(of: .fulfillment).held == 1)
+        }
+    }
+
     @Test func `a dry run keeps nothing`() async throws {
         try await PayPalShop.open { shop in
             let capture = try await shop.capture(try await shop.order())
@@ -139,7 +167,7 @@ import Testing
 
     @Test func `a charge that nobody could tell the outcome of is found by our own name of it`() async throws {
         try await PayPalShop.open { shop in
-            let token = try await shop.payPal.payPalToken()
+            let token = try await shop.payPal.vaultToken()
             let subscription = try await shop.subscription(token: token)
             let names = ChargeNames(environment: "sandbox", subscription: subscription.id.description)
             let key = ChargeAttempt.Key(period: 1, number: 1, seq: 0)
@@ -223,7 +251,7 @@ import Testing
 
     @Test func `a vault token that was never told is found`() async throws {
         try await PayPalShop.open(lag: 3) { shop in
-            let token = try await shop.payPal.payPalToken()
+            let token = try await shop.payPal.vaultToken()
             let customer = try await shop.payPal.call(.GET, "/v3/vault/payment-tokens/\(token)").json
                 .at("customer", "id")?.text
             let subscription = try await shop.subscription(token: nil, customer: try #require(customer))
@@ -347,20 +375,6 @@ import Testing
             let standings = try await shop.store.read { try $0.payPalStandings() }
             #expect(standings.map { $0.isOverdue(at: now) } == [false])
         }
-    }
-}
-
-extension RunningPayPal {
-    /// A vault token of a PayPal buyer.
-    fileprivate func payPalToken() async throws -> String {
-        let setup = try await call(
-            .POST,
-            "/v3/vault/setup-tokens",
-            #"{"payment_source":{"paypal":{"usage_type":"MERCHANT"}}}"#
-        )
-        sandbox.approveSetupToken(setup.id)
-        let body = #"{"payment_source":{"token":{"id":"\#(setup.id)","type":"SETUP_TOKEN"}}}"#
-        return try await call(.POST, "/v3/vault/payment-tokens", body).id
     }
 }
 

@@ -317,6 +317,26 @@ import ThriveCart
         }
     }
 
+    @Test
+    func `H6 a pause that ended the processor's subscription, and a resume under another one, is one subscription`()
+        async throws
+    {
+        try await withBookShop(daysAgo: 10) { shop in
+            let order = try await shop.buy("ana@example.com")
+            try await shop.pause(order)
+            let before = try await shop.shop.ledger.order(order).items[0].subscription?.processorID
+            try await shop.resume(order, isHeard: false)
+            let after = try await shop.shop.ledger.order(order).items[0].subscription?.processorID
+            #expect(before != after, "the processor knows another subscription now")
+            #expect(try await shop.run().needsPerson == 0)
+            let standing = try await shop.standing("ana@example.com")
+            #expect(standing?.status == "active" && standing?.access == true)
+            let items = try await shop.store.pool.query("SELECT count(*) FROM order_items").decode(Int.self)[0]
+            #expect(items == 1)
+            #expect(try await shop.run().healed == 0)
+        }
+    }
+
     @Test func `H7 what a member has from elsewhere stays, whatever the books say`() async throws {
         try await withBookShop(daysAgo: 10) { shop in
             let order = try await shop.buy("ana@example.com")
@@ -333,6 +353,13 @@ import ThriveCart
                 "SELECT access FROM entitlements WHERE granted_by IS NOT NULL"
             )
             #expect(try granted.decode(Bool.self) == [true])
+            let sources = try await shop.store.read { transaction in
+                let member = try #require(try transaction.member(email: email, of: shop.site.id))
+                return try transaction.accessSources(of: [member.id])
+            }
+            #expect(sources.count == 2)
+            #expect(sources.first { $0.bought != nil }?.bought?.provider == .thriveCart)
+            #expect(sources.first { $0.grantedBy == "operator" }?.state.hasAccess == true)
         }
     }
 }

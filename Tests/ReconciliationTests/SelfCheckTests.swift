@@ -6,6 +6,7 @@ import Logging
 import Postgres
 import ReconciliationJobs
 import Redis
+import Sealing
 import Store
 import TestKit
 import Testing
@@ -119,5 +120,63 @@ import Testing
                 return
             }
         }
+    }
+
+    // MARK: Books that we may not read are not empty
+
+    @Test(arguments: [Trouble.wrongKey, .otherAccount])
+    func `a key that opens nothing is a failed run that is told until it is put right`(trouble: Trouble) async throws {
+        try await withBookShop { shop in
+            try await shop.buy("ana@example.com", isHeard: false)
+            try await trouble.begin(in: shop)
+            let log = CapturedLog()
+            await #expect(throws: (any Error).self) {
+                let site = try #require(try await shop.store.read { try $0.site(shop.site.id) })
+                _ = try await ReconcileSite(site: site.id).run(shop.dependencies, context(log))
+            }
+            #expect(log.text.contains("the books can't be read") && !log.text.contains("ana@example.com"))
+            let runs = try await shop.store.read { try $0.reconciliations(of: shop.site.id, limit: 9) }
+            #expect(runs.map(\.state) == [.failed])
+            let standing = try await shop.store.read { try $0.reconciliationStandings() }.first
+            #expect(standing?.problem == trouble.words)
+            #expect(standing?.isOverdue(at: Date()) == true, "it is not taken for books that were compared")
+            #expect(try await shop.standing("ana@example.com") == nil)
+
+            try await trouble.end(in: shop)
+            #expect(try await ReconcileSite(site: shop.site.id).run(shop.dependencies, context()) == .done)
+            #expect(try await shop.store.read { try $0.reconciliationStandings() }.first?.problem == nil)
+        }
+    }
+
+    enum Trouble: Sendable {
+        case wrongKey, otherAccount
+
+        var words: String {
+            switch self {
+            case .wrongKey: "ThriveCart refuses the API key"
+            case .otherAccount: "the API key belongs to another account"
+            }
+        }
+
+        func begin(in shop: BookShop) async throws {
+            switch self {
+            case .wrongKey: try await shop.setKey("NOTTHEKEYOFTHEBOOKS")
+            case .otherAccount:
+                try await shop.store.pool.query("UPDATE sites SET thrivecart_account = 'another'")
+            }
+        }
+
+        func end(in shop: BookShop) async throws {
+            try await shop.setKey(BookShop.apiKey)
+            try await shop.store.pool.query("UPDATE sites SET thrivecart_account = 'demoshop'")
+        }
+    }
+}
+
+extension BookShop {
+    fileprivate func setKey(_ key: String) async throws {
+        let kept = try #require(try await store.read { try $0.apiKey(of: site.id, at: .thriveCart) })
+        let sealed = try dependencies.sealer.seal(key, for: kept.place)
+        try await store.pool.query("UPDATE site_api_keys SET sealed = \(sealed)")
     }
 }

@@ -2,7 +2,6 @@ import Domain
 import Foundation
 import Jobs
 import Logging
-import NIOHTTP1
 import PayPal
 import Postgres
 import Redis
@@ -197,20 +196,5 @@ struct Cashier: Sendable {
             let found = try await deps.store.read { try $0.violations(of: invariant, at: now) }
             #expect(found.isEmpty, "\(invariant.name): \(found.map(\.detail))")
         }
-    }
-}
-
-extension RunningPayPal {
-    /// A vault token of a PayPal buyer of the merchant's.
-    func vaultToken(of merchant: String = RunningPayPal.merchant) async throws -> String {
-        let setup = try await call(
-            .POST,
-            "/v3/vault/setup-tokens",
-            #"{"payment_source":{"paypal":{"usage_type":"MERCHANT"}}}"#,
-            for: merchant
-        )
-        sandbox.approveSetupToken(setup.id)
-        let body = #"{"payment_source":{"token":{"id":"\#(setup.id)","type":"SETUP_TOKEN"}}}"#
-        return try await call(.POST, "/v3/vault/payment-tokens", body, for: merchant).id
     }
 }

@@ -103,3 +103,110 @@ import Testing
         #expect(String(decoding: try job.payload(), as: UTF8.self) == old)
     }
 }
+
+@Suite struct `What wakes an operator` {
+    @Test func `a storm of first tries pauses everything, the retries of dunning are no storm`() async throws {
+        try await Cashier.open { cashier in
+            let token = try await cashier.paypal.vaultToken()
+            func subscribe(_ count: Int) async throws -> [VaultSubscription.ID] {
+                var ids: [VaultSubscription.ID] = []
+                for _ in 0..<count { ids.append(try await cashier.subscribe(isTrial: true, token: token)) }
+                return ids
+            }
+            func pauses(at now: Date) async throws -> [RenewalPause.Source] {
+                _ = try await SweepDueRenewals().run(cashier.deps, cashier.context(at: now))
+                return try await cashier.deps.store.read { try $0.renewalPauses() }.map(\.source)
+            }
+            // As usual: one of four is declined.
+            cashier.paypal.sandbox.add(PayPalFault(.decline, call: "orders.create", count: 25))
+            let start = cashier.start
+            for id in try await subscribe(100) { try await cashier.work(id, at: start, period: 0) }
+            #expect(try await pauses(at: start + 60) == [])
+            // All that are tried again are declined again.
+            cashier.paypal.sandbox.add(PayPalFault(.decline, call: "orders.create"))
+            let retry = start + 3 * Cashier.day
+            for due in try await cashier.deps.store.read({ try $0.dueRenewals(by: retry, limit: 100) }) {
+                try await cashier.work(due.subscription, at: retry, period: 0)
+            }
+            #expect(try await pauses(at: retry + 60) == [])
+            for id in try await subscribe(25) { try await cashier.work(id, at: retry + 7200, period: 0) }
+            #expect(try await pauses(at: retry + 7260) == [.breaker])
+        }
+    }
+
+    @Test func `PayPal's record is compared with ours`() async throws {
+        try await Cashier.open({ $0.searchesTransactions = true }) { cashier in
+            let id = try await cashier.subscribe()
+            let due = try await cashier.due(id, 1)
+            // PayPal's clock goes along, so that its books have what is searched for.
+            cashier.paypal.sandbox.advance(by: due.timeIntervalSince(cashier.start))
+            try await cashier.work(id, at: due)
+            cashier.paypal.sandbox.advance(by: 4 * Cashier.hour)
+            let later = due + 4 * Cashier.hour
+            func verdict() async throws -> InvariantCheck.Verdict {
+                let check = InvariantCheck(
+                    store: cashier.deps.store,
+                    paypal: cashier.deps.paypal,
+                    sealer: cashier.deps.sealer,
+                    reach: .init(searchesTransactions: true)
+                )
+                return try #require(try await check.run(at: later).last)
+            }
+            let well = try await verdict()
+            #expect(well.violations.isEmpty, "\(well.violations)")
+            #expect(well.note == "1 of 1 payments looked up; 1 invoices found by search")
+
+            try await cashier.database.pool.query("UPDATE charge_periods SET amount_minor = 2800")
+            #expect(try await verdict().violations.map(\.subscription) == [id])
+            try await cashier.database.pool.query(
+                "UPDATE charge_periods SET amount_minor = 2900, status = 'due', capture_id = NULL"
+            )
+            #expect(try await verdict().violations.first?.detail.contains("booked is nothing") == true)
+            try await cashier.database.pool.query(
+                "UPDATE charge_periods SET status = 'paid', capture_id = 'NEVERWAS'"
+            )
+            #expect(try await verdict().violations.contains { $0.detail == "PayPal has no capture NEVERWAS" })
+            _ = try await CheckRenewalInvariants().run(cashier.deps, cashier.context(at: later))
+            #expect(try await cashier.deps.store.read { try $0.renewalPauses() }.map(\.source) == [.invariants])
+        }
+    }
+
+    @Test func `a request id or frozen bytes of another charge are found`() async throws {
+        try await Cashier.open { cashier in
+            let ids = [try await cashier.subscribe(), try await cashier.subscribe()]
+            let due = try await cashier.due(ids[0], 1)
+            cashier.paypal.sandbox.add(PayPalFault(.resetBefore, call: "orders.create"))
+            for id in ids { try await cashier.work(id, at: due) }
+            func violations() async throws -> [InvariantViolation] {
+                let check = InvariantCheck(store: cashier.deps.store, paypal: nil, sealer: cashier.deps.sealer)
+                return try await check.run(at: due).first { $0.invariant == "I6" }?.violations ?? []
+            }
+            #expect(try await violations().isEmpty)
+            try await cashier.database.pool.query(
+                """
+                UPDATE charge_attempts
+                SET body = (SELECT body FROM charge_attempts WHERE subscription = \(ids[1]))
+                WHERE subscription = \(ids[0])
+                """
+            )
+            #expect(try await violations().map(\.subscription) == [ids[0]])
+            try await cashier.database.pool.query(
+                "UPDATE charge_attempts SET request_id = 'rn:sandbox:other:1:1:0' WHERE subscription = \(ids[1])"
+            )
+            #expect(Set(try await violations().map(\.subscription)) == Set(ids))
+        }
+    }
+
+    @Test func `a payment that nobody is told of is found a day later`() async throws {
+        try await Cashier.open { cashier in
+            let id = try await cashier.subscribe()
+            let due = try await cashier.due(id, 1)
+            try await cashier.work(id, at: due)
+            let told = try #require(RenewalInvariant.all.first { $0.name == "I9" })
+            let store = cashier.deps.store
+            #expect(try await store.read { try $0.violations(of: told, at: due + 3600) }.isEmpty)
+            let late = due + 1.5 * Cashier.day
+            #expect(try await store.read { try $0.violations(of: told, at: late) }.map(\.subscription) == [id])
+        }
+    }
+}

@@ -90,6 +90,19 @@ package struct RunningPayPal: Sendable {
         return try await ask(method, path, body, headers: headers)
     }
 
+    /// A vault token of a PayPal buyer of the merchant's.
+    package func vaultToken(of merchant: String = RunningPayPal.merchant) async throws -> String {
+        let setup = try await call(
+            .POST,
+            "/v3/vault/setup-tokens",
+            #"{"payment_source":{"paypal":{"usage_type":"MERCHANT"}}}"#,
+            for: merchant
+        )
+        sandbox.approveSetupToken(setup.id)
+        let body = #"{"payment_source":{"token":{"id":"\#(setup.id)","type":"SETUP_TOKEN"}}}"#
+        return try await call(.POST, "/v3/vault/payment-tokens", body, for: merchant).id
+    }
+
     package static func assertion(_ merchant: String) -> String {
         let claims = Data(#"{"iss":"\#(clientID)","payer_id":"\#(merchant)"}"#.utf8).base64EncodedString()
         return "eyJhbGciOiJub25lIn0=.\(claims)."

@@ -28,18 +28,6 @@ extension RunningPayPal {
     func capture(_ order: String, requestID: String? = nil, headers: HTTPHeaders = [:]) async throws -> Answer {
         try await call(.POST, "/v2/checkout/orders/\(order)/capture", "{}", requestID: requestID, headers: headers)
     }
-
-    /// A vault token of a PayPal buyer.
-    func vaultToken() async throws -> String {
-        let setup = try await call(
-            .POST,
-            "/v3/vault/setup-tokens",
-            #"{"payment_source":{"paypal":{"usage_type":"MERCHANT"}}}"#
-        )
-        sandbox.approveSetupToken(setup.id)
-        let body = #"{"payment_source":{"token":{"id":"\#(setup.id)","type":"SETUP_TOKEN"}}}"#
-        return try await call(.POST, "/v3/vault/payment-tokens", body).id
-    }
 }
 
 @Suite struct `Paying at the pretended PayPal` {

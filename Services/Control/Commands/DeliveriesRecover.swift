@@ -52,9 +52,17 @@ struct RecoverDeliveries: OperatorCommand {
         /// When the last of them is due.
         var until: Date?
 
+        private static func messages(_ count: Int) -> String {
+            switch count {
+            case 0: "No message was"
+            case 1: "1 message was"
+            default: "\(count) messages were"
+            }
+        }
+
         func show(on page: inout Page) {
-            guard planned > 0 else { return page.line("\(missed) messages were missed.") }
-            page.line("\(planned) messages are on their way, the last at \(until.map(Moment.text) ?? "once").", .good)
+            guard planned > 0 else { return page.line("\(Self.messages(missed)) missed.") }
+            page.line("\(Self.messages(planned)) planned, the last at \(until.map(Moment.text) ?? "once").", .good)
         }
     }
 

@@ -5,6 +5,7 @@ import Jobs
 import NotificationJobs
 import Outbound
 import Postgres
+import Sealing
 import Store
 
 struct TestEndpoint: OperatorCommand {
@@ -12,7 +13,8 @@ struct TestEndpoint: OperatorCommand {
         commandName: "test",
         abstract: "Send an endpoint a signed message that tells of nothing.",
         discussion: """
-            It goes the way of every message, event name \(Message.testType), and is tried once. Exit status 3 when the \
+            It goes the way of every message, event name \(Message.testType), and is tried once; a merchant's is a \
+            WEBHOOK.TEST, tried again as all of its messages are. Exit status 3 when the \
             endpoint did not answer with 2xx.
 
             EXAMPLE
@@ -28,7 +30,8 @@ struct TestEndpoint: OperatorCommand {
     @OptionGroup var output: OutputOptions
 
     struct Reply: Answer {
-        var delivery: String
+        /// Nil when a merchant's was not even taken by the relay.
+        var delivery: String?
         var state: String
         var attempt: AttemptEntry?
 
@@ -48,39 +51,73 @@ struct TestEndpoint: OperatorCommand {
 
     func answer(at desk: Desk) async throws -> Reply {
         let (store, now) = (try desk.store, Date.now)
-        let message = Message.ID.new(at: now)
-        let plan = try await store.transaction { transaction in
+        let staged = try await store.transaction { transaction in
             let endpoint = try transaction.knownEndpoint(id)
-            guard endpoint.owner.merchant == nil else {
-                throw CommandProblem.usage(
-                    "the endpoint is a merchant's",
-                    fix: "gatehouse paypal webhooks simulate, or the shop's own webhooks/test"
-                )
+            if let merchant = endpoint.owner.merchant {
+                return Staged(message: try Self.stage(for: endpoint, of: merchant, in: transaction, at: now))
             }
-            return try transaction.stageTest(
+            let message = Message.ID.new(at: now)
+            let plan = try transaction.stageTest(
                 to: endpoint,
                 as: message,
                 body: Self.body(for: endpoint, at: now),
                 step: DeliverySchedule.waits.count - 1,
                 at: now
             )
+            return Staged(message: message, plan: plan)
         }
-        guard let plan else { throw CommandProblem.failure("the message could not be staged") }
-        try await desk.queues.enqueue([plan])
+        // A merchant's is taken by the relay, as all of its messages are.
+        if let plan = staged.plan { try await desk.queues.enqueue([plan]) }
         for _ in 0..<200 {
             let found = try await store.read { transaction in
-                (try transaction.foundDelivery(plan.id), try transaction.attempts(of: plan.id).last)
+                try transaction.firstAttempt(of: staged.message).flatMap { attempt in
+                    try transaction.foundDelivery(attempt.delivery).map { ($0, attempt) }
+                }
             }
-            if let delivery = found.0, delivery.state != .pending {
+            if let (delivery, attempt) = found {
                 return Reply(
-                    delivery: plan.id.description,
+                    delivery: delivery.id.description,
                     state: delivery.state.rawValue,
-                    attempt: found.1.map { AttemptEntry($0) }
+                    attempt: AttemptEntry(attempt)
                 )
             }
             try await Task.sleep(for: .milliseconds(200))
         }
-        return Reply(delivery: plan.id.description, state: Delivery.State.pending.rawValue)
+        return Reply(
+            delivery: staged.plan?.id.description,
+            state: Delivery.State.pending.rawValue
+        )
+    }
+
+    private struct Staged: Sendable {
+        var message: Message.ID
+        var plan: PlannedDelivery?
+    }
+
+    /// The `WEBHOOK.TEST` that a shop's own `webhooks/test` sends.
+    private static func stage(
+        for endpoint: Endpoint,
+        of merchant: Merchant.ID,
+        in transaction: Transaction,
+        at now: Date
+    ) throws -> Message.ID {
+        guard endpoint.state == .enabled else {
+            throw CommandProblem.usage(
+                "the endpoint is switched off",
+                fix: "gatehouse endpoint enable \(endpoint.id)"
+            )
+        }
+        guard try transaction.merchant(merchant)?.webhooksURL != nil else {
+            throw CommandProblem.usage(
+                "the shop has no webhooks_url any more",
+                fix: "the shop sets one with PATCH /merchant"
+            )
+        }
+        let id = "TEST-" + HexToken.random().prefix(16).uppercased()
+        guard let message = try transaction.stageForward(try Forward.test(id, at: now), to: merchant, at: now) else {
+            throw CommandProblem.failure("the message could not be staged")
+        }
+        return message
     }
 
     static func body(for endpoint: Endpoint, at now: Date) -> [UInt8] {

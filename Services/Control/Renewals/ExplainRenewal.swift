@@ -89,6 +89,9 @@ struct RenewalStory {
 
     private static func next(_ state: RenewalState) -> [String] {
         if let open = state.attempts.first(where: { $0.state.isOpen }) { return sentences(open, state) }
+        if state.status == .activating {
+            return ["It is being activated: its first charge is sent when the shop asks for it again, and not before."]
+        }
         guard state.status.renews, state.endedAt == nil else {
             return ["Nothing: it has ended, and no charge is open."]
         }
@@ -122,6 +125,11 @@ struct RenewalStory {
                 "Look for invoice id …-\(open.key.period) in PayPal, then: gatehouse renewals resolve <id> --period \(open.key.period) --paid CAPTURE | --unpaid | --waive",
             ]
         default:
+            if state.status == .activating {
+                return [
+                    "Nobody can say yet what became of the first charge. It is looked up at \(at); only the shop's asking again sends it again."
+                ]
+            }
             if ended { return ["It has ended, so the charge is only looked up, never sent again. Next look at \(at)."] }
             return [
                 "Nobody can say yet what became of the charge. At \(at) PayPal is asked again, with the same request id while it still remembers it (5 h 30 from the first sending), after that by looking it up.",

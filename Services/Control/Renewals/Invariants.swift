@@ -26,7 +26,7 @@ struct Invariants: OperatorCommand {
     )
     var since: Duration = .seconds(25 * 3600)
     @Option(name: .long, help: "At most so many, drawn by lot.") var lookUps = 300
-    @Flag(name: .long, help: "Search the partner's transactions too: for those that settle merchants' payments.")
+    @Flag(name: .long, help: "Search the merchants' transactions too, where they let us.")
     var search = false
     @Flag(name: .long, help: "Pause nothing, whatever is found.") var lookOnly = false
     @OptionGroup var output: OutputOptions

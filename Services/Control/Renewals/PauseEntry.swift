@@ -45,19 +45,20 @@ final class PauseWatch: Sendable {
     /// Nil where Postgres does not answer within a second.
     func pauses() async -> [PauseEntry]? {
         guard let desk else { return nil }
-        return await withTaskGroup(of: [PauseEntry]?.self) { group in
-            group.addTask {
-                // Because whatever is wrong with Postgres, the answer is that nobody knows.
-                try? await desk.store.read { try $0.renewalPauses() }.map(PauseEntry.init)
-            }
-            group.addTask {
-                try? await Task.sleep(for: .seconds(1))  // Because being cancelled is being late.
-                return nil
-            }
-            let first = await group.next() ?? nil
-            group.cancelAll()
-            return first
+        let (answers, feed) = AsyncStream.makeStream(of: [PauseEntry]?.self)
+        // Because a look that hangs can't be cancelled, it is left behind.
+        let looking = Task {
+            // Because whatever is wrong with Postgres, the answer is that nobody knows.
+            feed.yield(try? await desk.store.read { try $0.renewalPauses() }.map(PauseEntry.init))
         }
+        let waiting = Task {
+            try? await Task.sleep(for: .seconds(1))  // Because being cancelled is being late.
+            feed.yield(nil)
+        }
+        let first = await answers.first { _ in true }
+        looking.cancel()
+        waiting.cancel()
+        return first ?? nil
     }
 
     func close() async { await desk?.close() }

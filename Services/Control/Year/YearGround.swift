@@ -75,7 +75,7 @@ struct YearGround: Sendable {
             partnerMerchantID: habits.partnerMerchantID,
             attributionID: ""
         )
-        var options = RenewalOptions(ratePerSecond: 1_000_000)
+        var options = RenewalOptions(ratePerSecond: 10_000)
         options.mostSkew = .infinity  // the year's clock is not the machine's
         let sealer = Sealer(try SealingKeys(parsing: SealingKeys.newEntry(id: "year")))
         let paypal = PayPalClient(settings, logger: logger)

@@ -125,7 +125,6 @@ struct YearPlan: Sendable {
         case serverError
         /// A server error after it was done.
         case lateServerError
-        case tooManyRequests
     }
 
     /// With what is sent for a buyer at this time.
@@ -144,7 +143,6 @@ struct YearPlan: Sendable {
         case ..<0.020: return .lostRequest
         case ..<0.025: return .serverError
         case ..<0.030: return .lateServerError
-        case ..<0.032: return .tooManyRequests
         default: return .none
         }
     }

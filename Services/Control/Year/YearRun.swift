@@ -138,7 +138,6 @@ actor YearRun {
         switch trouble {
         case .lostRequest: add(.resetBefore, ours)
         case .serverError: add(.error, ours) { $0.status = 503 }
-        case .tooManyRequests: add(.rateLimit, ours)
         case .none, .lostAnswer, .lateServerError: break
         }
         for number in 1...3 {
@@ -293,7 +292,7 @@ struct YearTally: Sendable {
 
     mutating func count(_ trouble: YearPlan.Trouble) {
         switch trouble {
-        case .none, .tooManyRequests: break
+        case .none: break
         case .lostAnswer: lostAnswers += 1
         case .lostRequest: lostRequests += 1
         case .serverError, .lateServerError: serverErrors += 1

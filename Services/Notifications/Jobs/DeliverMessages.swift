@@ -14,6 +14,8 @@ package struct DeliverMessages: Job {
     // What is asked.
 
     package var endpoint: Endpoint.ID
+    /// Where it is only for what was due when it was asked for.
+    var made: Sightings.Mark?
 
     package init(to endpoint: Endpoint.ID) { self.endpoint = endpoint }
 
@@ -44,12 +46,14 @@ package struct DeliverMessages: Job {
     // What is done.
 
     package func run(_ deps: NotificationDependencies, _ context: JobContext) async throws -> JobOutcome {
+        // The round before this one has sent it.
+        if let made, Sightings.ours.hasSeen(made, at: endpoint) { return .done }
         do {
             switch try await Round(at: endpoint, deps, now: context.now).run() {
             case .over: return .done
             case .goesOn:
                 // As a job of its own, behind those of others.
-                try await deps.jobs.enqueueRounds([(endpoint, JobID(), .now)])
+                try await deps.jobs.enqueueRounds([(DeliverMessages(to: endpoint), JobID(), .now)])
                 return .done
             case .noSecret(let error):
                 context.logger.error(
@@ -70,7 +74,10 @@ package struct DeliverMessages: Job {
 extension DeliverMessages {
     /// The JSON that the coder would write; by hand, because hundreds a second are written and read.
     package func payload() -> [UInt8] {
-        Array(#"{"endpoint":"\#(endpoint)"}"#.utf8)
+        guard let made else { return Array(#"{"endpoint":"\#(endpoint)"}"#.utf8) }
+        return Array(
+            #"{"endpoint":"\#(endpoint)","made":{"count":\#(made.count),"process":"\#(made.process)"}}"#.utf8
+        )
     }
 
     package init(payload: [UInt8], version: Int) throws {
@@ -84,9 +91,18 @@ extension DeliverMessages {
     /// What `payload` writes; nil for JSON that says the same in other ways.
     private init?(plain payload: [UInt8]) {
         let parts = String(decoding: payload, as: UTF8.self).split(separator: "\"", omittingEmptySubsequences: false)
-        guard parts.count == 5, parts[0] == "{", parts[1] == "endpoint", parts[2] == ":", parts[4] == "}",
+        guard parts.count == 5 || parts.count == 13, parts[0] == "{", parts[1] == "endpoint", parts[2] == ":",
             let endpoint = Endpoint.ID(String(parts[3]))
         else { return nil }
         self.endpoint = endpoint
+        if parts.count == 5 {
+            guard parts[4] == "}" else { return nil }
+            return
+        }
+        guard parts[4] == ",", parts[5] == "made", parts[6] == ":{", parts[7] == "count", parts[8].first == ":",
+            parts[8].last == ",", let count = UInt64(parts[8].dropFirst().dropLast()), parts[9] == "process",
+            parts[10] == ":", parts[12] == "}}"
+        else { return nil }
+        made = Sightings.Mark(process: String(parts[11]), count: count)
     }
 }

@@ -113,7 +113,9 @@ package struct OutboxRelay: Service {
             let page = try await store.read { [last] transaction in
                 try transaction.overdueEndpoints(at: now.addingTimeInterval(-patience), after: last, limit: 500)
             }
-            try await jobs.enqueueRounds(page.map { ($0.endpoint, "sweep/\($0.endpoint)/\(hour)", .now) })
+            try await jobs.enqueueRounds(
+                page.map { (DeliverMessages(to: $0.endpoint), "sweep/\($0.endpoint)/\(hour)", .now) }
+            )
             last = page.count == 500 ? page.last?.endpoint : nil
         } while last != nil
     }
@@ -123,26 +125,28 @@ package struct OutboxRelay: Service {
     ///
     /// The cause may be ours or an operator's, so the endpoint is not blamed.
     private func giveUpInterrupted(at now: Date) async throws {
-        let (letters, _) = try await jobs.dead(
-            on: DeliverMessages.queue,
-            kind: DeliverMessages.kind,
-            count: 500,
-            withPayloads: true
-        )
-        let poisoned = letters.filter { $0.reason == "poison" }
-        guard !poisoned.isEmpty else { return }
-        let endpoints = try poisoned.map {
-            try DeliverMessages(payload: $0.envelope.payload, version: $0.envelope.payloadVersion).endpoint
-        }
-        let recorded = try await store.transaction { transaction in
-            let due = try transaction.due(Set(endpoints).map { DueSearch(at: $0) }, at: now)
-            return try transaction.record(
-                due.flatMap { $0.deliveries.prefix(Round.width).map { .interrupted($0, at: now) } },
-                at: now
+        for queue in jobs.shards(of: DeliverMessages.queue) {
+            let (letters, _) = try await jobs.dead(
+                on: queue,
+                kind: DeliverMessages.kind,
+                count: 500,
+                withPayloads: true
             )
+            let poisoned = letters.filter { $0.reason == "poison" }
+            guard !poisoned.isEmpty else { continue }
+            let endpoints = try poisoned.map {
+                try DeliverMessages(payload: $0.envelope.payload, version: $0.envelope.payloadVersion).endpoint
+            }
+            let recorded = try await store.transaction { transaction in
+                let due = try transaction.due(Set(endpoints).map { DueSearch(at: $0) }, at: now)
+                return try transaction.record(
+                    due.flatMap { $0.deliveries.prefix(Round.width).map { .interrupted($0, at: now) } },
+                    at: now
+                )
+            }
+            try await jobs.discard(poisoned.map(\.id), on: queue)
+            try await jobs.enqueue(recorded.next)
         }
-        try await jobs.discard(poisoned.map(\.id), on: DeliverMessages.queue)
-        try await jobs.enqueue(recorded.next)
     }
 }
 

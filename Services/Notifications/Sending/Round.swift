@@ -29,10 +29,13 @@ final class Round: Sendable {
     private let end = ContinuousClock.now + length
     private let state = Mutex(State())
     private let receipt = Receipt()
+    /// Before the first look.
+    private let began = Sightings.ours.now()
     /// Rings when there is little left to send.
     private let low: (rings: AsyncStream<Void>, bell: AsyncStream<Void>.Continuation)
 
     private struct State {
+        /// The next one last, where it is taken from at no cost.
         var waiting: [OutgoingDelivery] = []
         var underWay: [Int: (delivery: OutgoingDelivery, started: Date)] = [:]
         /// Whom the first attempts that are under way are about.
@@ -54,7 +57,10 @@ final class Round: Sendable {
 
     func run() async throws -> End {
         let first = try await deps.due(DueSearch(at: endpoint))
-        guard let outgoing = first.endpoint else { return .over }
+        guard let outgoing = first.endpoint else {
+            Sightings.ours.saw(endpoint, since: began)
+            return .over
+        }
         guard let url = outgoing.url else {
             try await deps.store.transaction { try $0.cancelDeliveries(to: outgoing.id, at: self.now()) }
             return .over
@@ -100,11 +106,11 @@ final class Round: Sendable {
 
     private func add(_ due: DueDeliveries) {
         state.withLock { state in
-            for delivery in due.deliveries where state.seen.insert(delivery.delivery).inserted {
-                state.waiting.append(delivery)
-            }
+            let new = due.deliveries.filter { state.seen.insert($0.delivery).inserted }
+            state.waiting.insert(contentsOf: new.reversed(), at: 0)
             state.next = due.next
         }
+        if due.next == nil { Sightings.ours.saw(endpoint, since: began) }
     }
 
     private var rest: End {
@@ -120,7 +126,7 @@ final class Round: Sendable {
     private func take(_ signer: Signer) -> GuardedClient.Request? {
         while ContinuousClock.now < end {
             let taken = state.withLock { state -> (number: Int, delivery: OutgoingDelivery, started: Date)? in
-                let place = state.waiting.firstIndex { $0.untried.map { !state.busy.contains($0) } ?? true }
+                let place = state.waiting.lastIndex { $0.untried.map { !state.busy.contains($0) } ?? true }
                 guard let place else { return nil }
                 let delivery = state.waiting.remove(at: place)
                 if state.waiting.count <= Self.few { low.bell.yield() }
@@ -171,7 +177,7 @@ final class Round: Sendable {
             defer { state.waiting = [] }
             return state.waiting
         }
-        for delivery in waiting { keep(delivery, .failed(failure), now(), .zero) }
+        for delivery in waiting.reversed() { keep(delivery, .failed(failure), now(), .zero) }
     }
 
     private func keep(

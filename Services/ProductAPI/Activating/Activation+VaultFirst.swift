@@ -101,77 +101,92 @@ extension Activation {
 
     // MARK: The first charge
 
-    /// Charges period 0, with the invoice id that a renewal of it would have: where PayPal guards them, it is paid once.
+    /// Charges period 0, as an obligation like all others: written down before it is sent, under the ids that a renewal of it
+    /// would have but for `custom_id`: shops tell a first payment from renewals.
     ///
     /// Asked again within five and a half hours it is the same request; later nothing is sent any more, for PayPal forgets
-    /// the id after six.
+    /// the id after six, and the renewals find out what became of it.
     private func firstCharge(_ subscription: VaultSubscription, _ details: CallDetails) async throws -> ShopAnswer {
         if let answer = try await alreadyCharged(subscription) { return answer }
         guard let token = try await api.vaultToken(of: subscription) else { throw Self.noToken(PayPalTrace()) }
-        let now = api.now()
-        let sent = try await api.store.transaction { tx in
-            try tx.markFirstCharge(of: subscription.id, at: now)
+        let (committed, now) = (BootClock.seconds, api.now())
+        let turn = try await api.store.transaction { tx in
+            try tx.advance(subscription.id, .chargeFirst, from: .api, at: now) { renewal, attempt in
+                try freeze(attempt, of: renewal, token)
+            }
         }
-        guard let sent else { throw Self.ended }
-        guard now.timeIntervalSince(sent.at) < Self.askingAgain else {
-            api.logger.error(
-                "a first charge has no outcome",
-                metadata: ["subscription": "\(subscription.id)", "since": "\(sent.at.formatted(.iso8601))"]
-            )
-            var error = ShopError.upstream(PayPalTrace())
-            error.isUncertain = true
-            throw error
+        guard let turn else { throw Self.ended }
+        guard case .send(let key, let fence)? = turn.commands.first, let attempt = turn.renewal.state.attempt(key)
+        else {
+            throw notSent(turn.renewal.state, subscription)
         }
-        switch await api.payPal.charge(charge(subscription, token: token)) {
+        guard let charge = try await frozen(attempt, of: turn.renewal),
+            RenewalReducer().maySend(after: BootClock.seconds - committed)
+        else {
+            try await learn(.answered(key, fence: fence, .notDone(retryAfter: nil)), PayPalTrace(), of: subscription)
+            throw ShopError.upstream(PayPalTrace())
+        }
+        let outcome = await api.payPal.charge(charge)
+        try await learn(.answered(key, fence: fence, ChargeAnswer(outcome)), outcome.trace, of: subscription)
+        switch outcome {
         case .captured(let payment):
             try await api.record(payment.order, of: merchant, subscription: subscription.id, trace: payment.trace)
-            return try await finish(subscription, paidAt: sent.at, payment)
+            return try await finish(subscription, paidAt: attempt.firstSentAt ?? now, payment)
         case .pending(let payment):
             try await api.record(payment.order, of: merchant, subscription: subscription.id, trace: payment.trace)
             return try await body(of: payment.order, for: subscription, trace: payment.trace)
-        case .declined(let decline):
-            return try await declined(subscription, decline)
-        case .rejected(let rejection):
-            if sent.isFirst { try await forget(subscription) }
-            throw ShopError.upstream(rejection)
-        case .unavailable(let outage):
-            if sent.isFirst { try await forget(subscription) }
-            throw ShopError.upstream(outage)
-        case .unknown(let outage):
-            throw ShopError.upstream(outage, isUncertain: true)
+        case .declined(let decline): return try await declined(subscription, decline)
+        case .rejected(let rejection): throw ShopError.upstream(rejection)
+        case .unavailable(let outage): throw ShopError.upstream(outage)
+        case .unknown(let outage): throw ShopError.upstream(outage, isUncertain: true)
         }
     }
 
-    /// PayPal remembers request ids of orders for 6 hours.
-    private static let askingAgain: TimeInterval = 5.5 * 3600
-
-    private func forget(_ subscription: VaultSubscription) async throws {
-        try await api.store.transaction { try $0.forgetFirstCharge(of: subscription.id) }
+    private func freeze(
+        _ attempt: ChargeAttempt,
+        of renewal: LockedRenewal,
+        _ token: String
+    ) throws -> FrozenBody {
+        let subscription = renewal.subscription
+        let bytes = VaultCharge.body(
+            VaultCharge.Terms(
+                method: VaultCharge.Method(subscription.source),
+                vaultToken: token,
+                amount: subscription.amount,
+                merchant: merchant.payPalID,
+                description: subscription.description,
+                customID: renewal.customID(attempt.key),
+                invoiceID: renewal.names.invoiceID(period: attempt.key.period)
+            )
+        )
+        let place = FrozenBody.place(of: renewal.names.requestID(attempt))
+        return FrozenBody(sealed: try api.sealer.seal(bytes, for: place), of: bytes)
     }
 
-    private func charge(_ subscription: VaultSubscription, token: String) -> VaultCharge {
-        let environment = api.environment.rawValue
-        let method: VaultCharge.Method =
-            switch subscription.source {
-            case .paypal: .paypal
-            case .card: .card
-            case .venmo: .venmo
-            case .applePay: .applePay
-            }
-        let terms = VaultCharge.Terms(
-            method: method,
-            vaultToken: token,
-            amount: subscription.amount,
-            merchant: merchant.payPalID,
-            description: subscription.description,
-            customID: ChargeNames.firstCustomID(of: "\(subscription.id)"),
-            invoiceID: "\(environment)-\(subscription.id)-0"
-        )
+    private func frozen(_ attempt: ChargeAttempt, of renewal: LockedRenewal) async throws -> VaultCharge? {
+        let (id, key) = (renewal.subscription.id, attempt.key)
+        guard let frozen = try await api.store.read({ try $0.frozenBody(of: id, key) }) else { return nil }
+        let requestID = renewal.names.requestID(attempt)
         return VaultCharge(
             merchant: merchant.payPalID,
-            requestID: "fc:\(environment):\(subscription.id)",
-            body: VaultCharge.body(terms)
+            requestID: requestID,
+            body: try api.sealer.open(frozen.sealed, for: FrozenBody.place(of: requestID))
         )
+    }
+
+    private func learn(_ event: RenewalEvent, _ trace: PayPalTrace, of subscription: VaultSubscription) async throws {
+        try await api.store.transaction { [now = api.now()] in
+            _ = try $0.advance(subscription.id, event, from: .api, debugID: trace.anyDebugID, at: now)
+        }
+    }
+
+    /// Why nothing may be sent: it is over, or nobody knows yet what became of what was sent.
+    private func notSent(_ state: RenewalState, _ subscription: VaultSubscription) -> ShopError {
+        guard state.status == .activating, state.isConnected else { return Self.ended }
+        api.logger.error("a first charge has no outcome", metadata: ["subscription": "\(subscription.id)"])
+        var error = ShopError.upstream(PayPalTrace())
+        error.isUncertain = true
+        return error
     }
 
     /// What an event or an earlier call has told of the first charge already.
@@ -179,12 +194,14 @@ extension Activation {
         guard let id = try await api.store.read({ try $0.firstOrder(of: subscription.id) }) else { return nil }
         let (order, trace) = try await api.look(at: id, of: merchant)
         try await api.record(order, of: merchant, subscription: subscription.id, trace: trace)
-        switch PayPalClient.outcome(of: order, isReplay: true, trace: trace) {
+        let attempt = try await api.store.read { try $0.chargeAttempts(of: subscription.id, in: [0]) }.last
+        let outcome = PayPalClient.outcome(of: order, isReplay: true, trace: trace)
+        if let attempt, case .fact(let fact) = ChargeAnswer(outcome) {
+            try await learn(.learned(attempt.key, fact), trace, of: subscription)
+        }
+        switch outcome {
         case .captured(let payment):
-            let sent = try await api.store.transaction { [now = api.now()] tx in
-                try tx.markFirstCharge(of: subscription.id, at: now)
-            }
-            return try await finish(subscription, paidAt: sent?.at ?? api.now(), payment)
+            return try await finish(subscription, paidAt: attempt?.firstSentAt ?? api.now(), payment)
         case .declined(let decline): return try await declined(subscription, decline)
         default: return try await body(of: order, for: subscription, trace: trace)
         }

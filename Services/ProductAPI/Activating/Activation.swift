@@ -121,7 +121,17 @@ struct Activation: Sendable {
         let now = api.now()
         let next = subscription.frequency.date(anchor, plus: 1)
         let isActive = try await api.store.transaction { tx in
-            try tx.activate(subscription.id, as: .active, anchor: anchor, nextPeriod: 1, nextActionAt: next, at: now)
+            let id = subscription.id
+            let isActive = try tx.activate(
+                id,
+                as: .active,
+                anchor: anchor,
+                nextPeriod: 1,
+                nextActionAt: next,
+                at: now
+            )
+            if isActive { try tx.keepFirstPayment(payment.capture.id, of: id, dueAt: anchor, at: now) }
+            return isActive
         }
         guard isActive, let active = try await api.store.read({ try $0.vaultSubscription(subscription.id) }) else {
             // Because the capture is kept and told by its event all the same; a person decides about the money.

@@ -33,27 +33,15 @@ struct WebhookTestRoutes: Sendable {
         let limit = RateLimit(redis: api.redis, name: "webhook-test", perMinute: 10)
         try await limit.take("\(merchant.id)")
         let id = "TEST-" + HexToken.random().prefix(16).uppercased()
-        let forward = try Forward(event: id, type: "WEBHOOK.TEST", body: body(id).bytes)
-        let message = try await api.store.transaction { [now = api.now()] in
-            try $0.stageForward(forward, to: merchant.id, at: now)
-        }
+        let now = api.now()
+        let forward = try Forward.test(id, at: now)
+        let message = try await api.store.transaction { try $0.stageForward(forward, to: merchant.id, at: now) }
         let code = try await answer(to: message)
         return .shop([
             "success": .bool(code.map { (200...299).contains($0) } ?? false),
             "test_id": .string(id),
             "response_code": code.map { .number(String($0)) } ?? .null,
         ])
-    }
-
-    private func body(_ id: String) -> JSON {
-        [
-            "id": .string(id),
-            "event_type": "WEBHOOK.TEST",
-            "create_time": .string(api.now().formatted(.iso8601)),
-            "resource_type": "test",
-            "summary": "A test of the webhook.",
-            "resource": ["id": .string(id)],
-        ]
     }
 
     /// The status of the first attempt; nil when nobody answered in time.

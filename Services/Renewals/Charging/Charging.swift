@@ -55,7 +55,7 @@ extension RenewalDependencies {
                 amount: subscription.amount,
                 merchant: renewal.merchantPayPalID,
                 description: subscription.description,
-                customID: renewal.names.customID(attempt.key),
+                customID: renewal.customID(attempt.key),
                 invoiceID: renewal.names.invoiceID(period: attempt.key.period)
             )
         )

@@ -32,12 +32,15 @@ extension RenewalDependencies {
         at now: Date
     ) async -> (ChargeFinding, PayPalTrace) {
         let invoice = renewal.names.invoiceID(period: attempt.key.period)
-        let custom = renewal.names.customID(attempt.key)
+        let custom = renewal.customID(attempt.key)
         let end = min(now, (attempt.lastSentAt ?? start) + 2 * 86_400)
-        let search = await TransactionSearch(paypal: paypal).find(from: start, to: end) { info in
+        let search = await TransactionSearch(paypal: paypal, merchant: renewal.merchantPayPalID).find(
+            from: start,
+            to: end
+        ) { info in
             Self.fact(info, invoice, custom)
         }
-        guard let facts = search.found else { return (.unavailable, search.trace) }
+        guard let facts = search.found else { return (search.isRefused ? .unable : .unavailable, search.trace) }
         if let fact = facts.first { return (.fact(fact), search.trace) }
         // Without PayPal's word the usual delay of three hours is taken.
         let refreshed = min(now - 3 * 3600, search.refreshed ?? .distantFuture)

@@ -21,7 +21,7 @@ package struct InvariantCheck: Sendable {
         package var seconds: TimeInterval
         /// At most so many are looked up, drawn by lot.
         package var lookUps: Int
-        /// Whether the partner's transaction search covers what merchants capture.
+        /// Whether merchants let their transactions be searched.
         package var searchesTransactions: Bool
 
         package init(seconds: TimeInterval = 25 * 3600, lookUps: Int = 300, searchesTransactions: Bool = false) {

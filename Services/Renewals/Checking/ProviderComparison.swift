@@ -73,19 +73,26 @@ struct ProviderComparison: Sendable {
 
     // MARK: By search: what we may not know of
 
-    /// Reads the partner's transactions of a span: an invoice of ours that was paid twice, or that counts as unpaid.
+    /// Reads the merchants' transactions of a span: an invoice of ours that was paid twice, or that counts as unpaid.
     func search(from start: Date, to end: Date) async throws -> Result {
-        let search = await TransactionSearch(paypal: paypal).find(from: start, to: end) { info -> Paid? in
-            guard let invoice = info["invoice_id"].string, info["transaction_status"].string == "S",
-                let id = info["transaction_id"].string,
-                info["transaction_event_code"].string?.hasPrefix("T00") == true
-            else { return nil }
-            return Paid(invoice: invoice, id: id)
+        var paid: [Paid] = []
+        var silent = 0
+        for merchant in try await store.read({ try $0.merchantsCharged(since: start) }) {
+            let search = await TransactionSearch(paypal: paypal, merchant: merchant).find(from: start, to: end) {
+                info -> Paid? in
+                guard let invoice = info["invoice_id"].string, info["transaction_status"].string == "S",
+                    let id = info["transaction_id"].string,
+                    info["transaction_event_code"].string?.hasPrefix("T00") == true
+                else { return nil }
+                return Paid(invoice: invoice, id: id)
+            }
+            if search.found == nil { silent += 1 }
+            paid += search.found ?? []
         }
-        guard let paid = search.found else { return Result(note: "PayPal's transactions could not be searched") }
         let byInvoice = Dictionary(grouping: Set(paid), by: \.invoice)
         let ours = try await store.read { try $0.chargedInvoices(among: Array(byInvoice.keys)) }
         var result = Result(note: "\(ours.count) invoices found by search")
+        if silent > 0 { result.note? += ", \(silent) merchants could not be searched" }
         for invoice in ours {
             let ids = (byInvoice[invoice.id] ?? []).map(\.id).sorted()
             let detail: String? =

@@ -1,13 +1,17 @@
 import Foundation
 import PayPal
 
-/// The partner's transactions of a span of time, all pages, in windows that PayPal takes.
+/// A merchant's transactions of a span of time, all pages, in windows that PayPal takes.
 struct TransactionSearch: Sendable {
     let paypal: PayPalClient
+    /// PayPal's id of the merchant: the partner's own account has none of what merchants capture.
+    let merchant: String
 
     struct Answer<Match: Sendable>: Sendable {
         /// Nil when PayPal could not be asked to the end.
         var found: [Match]?
+        /// PayPal does not let us search this merchant's.
+        var isRefused = false
         /// Until when PayPal had its books ready, by its own word; nil without one.
         var refreshed: Date?
         var trace = PayPalTrace()
@@ -23,7 +27,7 @@ struct TransactionSearch: Sendable {
         var windows = ReportWindow.split(from: start, to: end)
         var page = 1
         while let window = windows.first {
-            let reply = await paypal.transactions(in: window, page: page)
+            let reply = await paypal.transactions(in: window, of: merchant, page: page)
             answer.trace = reply.trace
             if case .rejected(let rejection) = reply, rejection.has("RESULTSET_TOO_LARGE"), let halves = window.halves {
                 windows.replaceSubrange(0...0, with: halves)
@@ -32,6 +36,7 @@ struct TransactionSearch: Sendable {
             }
             guard let found = reply.value else {
                 answer.found = nil
+                if case .rejected(let rejection) = reply { answer.isRefused = rejection.status == 403 }
                 return answer
             }
             answer.found? += found.transactions.compactMap { match($0["transaction_info"]) }

@@ -17,7 +17,7 @@ enum BookPages {
             "item_type": .text(item.key.kind.rawValue), "item_id": number(item.key.number),
             "item_name": .text(item.name), "item_pricing_option_id": number(item.plan.number),
             "item_pricing_option_name": .text(item.plan.label),
-            "subscription_id": subscription.map { .text("sub_\($0.number)") } ?? .null,
+            "subscription_id": subscription.map { .text($0.processorID) } ?? .null,
             "internal_subscription_id": subscription.map { .text($0.number) } ?? .null,
             "subscription_current_status": subscription.map { .text(status($0)) } ?? .null,
             "transaction_id": .text("ch_\(item.key.kind.rawValue)\(item.key.number)"),

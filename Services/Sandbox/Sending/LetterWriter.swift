@@ -127,7 +127,7 @@ struct LetterWriter: Sendable {
         item.subscription = line.subscription.map { subscription in
             var simulated = SimulatedSubscription(
                 number: subscription.number,
-                processorNumber: "sub_\(subscription.number)",
+                processorNumber: subscription.processorID,
                 price: line.plan.price,
                 frequency: subscription.frequency,
                 firstDue: subscription.nextDue,

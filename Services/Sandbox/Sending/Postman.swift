@@ -14,7 +14,10 @@ package actor Postman: Service {
     /// Oldest first.
     package private(set) var deliveries: [Delivery] = []
     private var mischief = Mischief(.none)
-    private var made = 0
+    /// Deliveries ever, and those of them that were dropped on purpose or given up.
+    package private(set) var made = 0
+    package private(set) var dropped = 0
+    package private(set) var givenUp = 0
     private let retries: [Duration]
     private let logger: Logger
     private let outgoing = AsyncStream.makeStream(of: Mischief.Parcel.self)
@@ -50,6 +53,7 @@ package actor Postman: Service {
         }
         let (sent, lost) = mischief.parcels(for: new)
         for id in lost { update(id) { $0.state = .lost } }
+        dropped += lost.count
         for parcel in sent { post(parcel) }
     }
 
@@ -129,7 +133,10 @@ package actor Postman: Service {
     private func retry(_ id: Delivery.ID) {
         guard let delivery = delivery(id), delivery.state != .delivered, delivery.underway == 0 else { return }
         let failures = delivery.attempts.count - 1
-        guard failures < retries.count else { return update(id) { $0.state = .failed } }
+        guard failures < retries.count else {
+            givenUp += 1
+            return update(id) { $0.state = .failed }
+        }
         post(.init(delivery: id, wait: retries[failures], keepsItsPlace: false))
     }
 

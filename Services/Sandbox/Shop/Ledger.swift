@@ -9,18 +9,19 @@ package actor Ledger {
     package private(set) var orders: [ShopOrder] = []
     private let clock: ShopClock
     private var numbers: ShopNumbers
-
     /// Orders that are kept; the oldest is forgotten first.
-    private static let limit = 2000
+    private let limit: Int
 
-    package init(catalogue: Catalogue = .demo, clock: ShopClock, numbers: ShopNumbers) {
+    package init(catalogue: Catalogue = .demo, clock: ShopClock, numbers: ShopNumbers, limit: Int = 2000) {
         self.catalogue = catalogue
+        self.limit = limit
         self.clock = clock
         self.numbers = numbers
     }
 
     package func order(_ id: String) throws(ShopError) -> ShopOrder {
-        guard let order = orders.first(where: { $0.id == id }) else { throw .unknownOrder }
+        // What is asked for is mostly new.
+        guard let order = orders.last(where: { $0.id == id }) else { throw .unknownOrder }
         return order
     }
 
@@ -46,7 +47,7 @@ package actor Ledger {
             newestEvent: now
         )
         orders.append(order)
-        if orders.count > Self.limit { orders.removeFirst() }
+        if orders.count > limit { orders.removeFirst() }
         return (order, [event(.sale, order, at: now)])
     }
 
@@ -151,6 +152,7 @@ package actor Ledger {
         return try change(id, item) { subscription throws(ShopError) in
             guard subscription.state == .paused else { throw .notPossible("the subscription is not paused") }
             subscription.state = .active
+            subscription.resumes += 1
             subscription.anchor = now
             subscription.intervals = 0
             return .tellingThenPaying(.resume)
@@ -217,7 +219,7 @@ package actor Ledger {
 
     /// The item that is named, else the order's only one, or its only subscription.
     private func find(_ id: String, _ item: ItemKey?, renewing: Bool = false) throws(ShopError) -> (Int, Int) {
-        guard let at = orders.firstIndex(where: { $0.id == id }) else { throw .unknownOrder }
+        guard let at = orders.lastIndex(where: { $0.id == id }) else { throw .unknownOrder }
         let items = orders[at].items
         let matching = items.indices.filter { index in
             item.map { items[index].key == $0 } ?? (!renewing || items[index].subscription != nil)

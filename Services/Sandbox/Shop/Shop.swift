@@ -15,19 +15,21 @@ package struct Shop: Sendable {
     ///   - account: the seller's name at ThriveCart, as in `demoshop.thrivecart.com`.
     ///   - secret: the account's secret word; it goes into every body and nowhere else.
     ///   - apiKey: what opens the books.
+    ///   - limit: orders that are kept; the oldest is forgotten first.
     package init(
         account: String,
         secret: String,
         apiKey: String = "sandbox-api-key",
         postman: Postman,
         clock: ShopClock = ShopClock(),
-        numbers: ShopNumbers = ShopNumbers(startedAt: Date())
+        numbers: ShopNumbers = ShopNumbers(startedAt: Date()),
+        limit: Int = 2000
     ) {
         self.postman = postman
         self.clock = clock
         self.apiKey = apiKey
         books = SellersBooks()
-        ledger = Ledger(clock: clock, numbers: numbers)
+        ledger = Ledger(clock: clock, numbers: numbers, limit: limit)
         letters = LetterWriter(account: account, secret: secret)
     }
 

@@ -69,6 +69,11 @@ package struct ShopSubscription: Sendable, Hashable {
     package var remaining: Int?
     /// Declines of the payment that is due.
     package var declines: Int
+    /// On Stripe a pause ends the subscription, and a resume makes another one: how often.
+    package var resumes = 0
+
+    /// The processor's own name of it.
+    package var processorID: String { "sub_\(number)" + (resumes > 0 ? "r\(resumes)" : "") }
 
     /// The end of what is paid.
     package var nextDue: Date { frequency.date(after: anchor, intervals: intervals) }

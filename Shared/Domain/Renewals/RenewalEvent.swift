@@ -4,6 +4,8 @@ package import Foundation
 package enum RenewalEvent: Sendable, Hashable {
     /// It is time to look, says the queue or the sweep.
     case wake
+    /// A shop activates: the buyer is there, and period 0 is charged at once.
+    case chargeFirst
     /// An operator wants a period charged now: the current one between two steps of dunning, or one in review.
     case chargeNow(period: Int)
     /// PayPal answered who sent the charge.

@@ -145,7 +145,10 @@ extension RenewalReducer.Turn {
             link(period, captureID)
         } else {
             pay(period, captureID)
-            if !runs, !wasKnown { commands.append(.alarm(.capturedAfterEnd(key, captureID: captureID))) }
+            // Who is being activated has not ended: whether it comes to that is seen a day later.
+            if !runs, state.status != .activating, !wasKnown {
+                commands.append(.alarm(.capturedAfterEnd(key, captureID: captureID)))
+            }
         }
     }
 

@@ -110,6 +110,10 @@ extension RenewalReducer.Turn {
     /// The last look, and with the same commit the note that it is being sent.
     private mutating func send(_ index: Int) {
         if rules.holds(.lastLook), !mayBeCharged(state.attempts[index]) { return giveUp(index) }
+        dispatch(index)
+    }
+
+    private mutating func dispatch(_ index: Int) {
         state.attempts[index].state = .sending
         state.attempts[index].fence += 1
         state.attempts[index].leaseUntil = now + times.lease
@@ -139,6 +143,31 @@ extension RenewalReducer.Turn {
         state.attempts[index].fence += 1
         state.attempts[index].leaseUntil = now + times.lease
         commands.append(.lookUp(state.attempts[index].key, fence: state.attempts[index].fence))
+    }
+
+    // MARK: The first charge
+
+    /// Only a shop's asking sends it, the first time and again: nobody is charged for what was called off. What became of it
+    /// is found out like that of any other.
+    mutating func chargeFirst() {
+        guard state.status == .activating, state.isConnected, state.endedAt == nil else { return }
+        if let open = openIndex {
+            switch state.attempts[open].state {
+            // A repeat beside one that is under way is the same request, and PayPal answers both alike.
+            case .planned, .sending, .indeterminate: if mayAskAgain(state.attempts[open]) { dispatch(open) }
+            default: break
+            }
+            return
+        }
+        if periodIndex(0) == nil {
+            guard state.frontier == 0 else { return }
+            state.periods.append(ChargePeriod(number: 0, dueAt: now))
+            state.frontier = 1
+        }
+        guard period(0)?.status == .due else { return }
+        let key = ChargeAttempt.Key(period: 0, number: 1, seq: replacement(of: 0, number: 1))
+        state.attempts.append(ChargeAttempt(key, at: now))
+        dispatch(state.attempts.count - 1)
     }
 
     // MARK: An operator's wish

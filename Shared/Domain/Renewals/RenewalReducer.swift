@@ -37,6 +37,7 @@ package struct RenewalReducer: Sendable {
         mutating func take(_ event: RenewalEvent) {
             switch event {
             case .wake: wake()
+            case .chargeFirst: chargeFirst()
             case .chargeNow(let period): chargeNow(period)
             case .answered(let key, let fence, let answer): answered(key, fence, answer)
             case .ordered(let key, let fence, let order): ordered(key, fence, order)

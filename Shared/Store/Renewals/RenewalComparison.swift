@@ -102,6 +102,22 @@ extension Transaction {
         }
     }
 
+    /// PayPal's ids of the connected merchants whose buyers were charged since `start`.
+    package func merchantsCharged(since start: Date) throws(PostgresError) -> [String] {
+        try rows(
+            """
+            SELECT DISTINCT m.paypal_id
+            FROM charge_attempts a
+            JOIN vault_subscriptions s ON s.id = a.subscription
+            JOIN merchants m ON m.id = s.merchant
+            WHERE a.last_sent_at >= \(start)
+              AND m.state = 'connected'
+            ORDER BY m.paypal_id
+            """
+        )
+        .decode(String.self)
+    }
+
     /// Those of these invoice ids that are of charges of ours.
     package func chargedInvoices(among ids: [String]) throws(PostgresError) -> [ChargedInvoice] {
         try rows(

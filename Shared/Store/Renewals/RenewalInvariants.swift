@@ -142,7 +142,7 @@ package struct RenewalInvariant: Sendable {
         },
         RenewalInvariant(
             name: "I9",
-            says: "a paid period is told once within a day, as PayPal told it, with the shop's own id",
+            says: "a paid period is told once within a day, a renewal with the shop's own id",
             isGrave: false
         ) { now in
             """
@@ -154,9 +154,10 @@ package struct RenewalInvariant: Sendable {
             LEFT JOIN forwards f ON f.merchant = s.merchant AND f.event = n.event AND NOT f.simulated
             WHERE p.status = 'paid'
               AND p.updated_at BETWEEN \(now.addingTimeInterval(-5 * 86_400)) AND \(now.addingTimeInterval(-86_400))
-            GROUP BY p.subscription, p.number, p.capture_id, s.thrive_order_id
+            GROUP BY p.subscription, p.number, p.capture_id, s.thrive_order_id, s.trial_days
             HAVING p.capture_id IS NOT NULL
-              AND (count(f.message) <> 1 OR bool_or(f.thrive_order_id IS DISTINCT FROM s.thrive_order_id))
+              AND (count(f.message) <> 1 OR bool_or(f.thrive_order_id IS DISTINCT FROM
+                  CASE WHEN p.number > 0 OR s.trial_days > 0 THEN s.thrive_order_id END))
             """
         },
         RenewalInvariant(name: "I10", says: "what became of a charge is known within twelve hours", isGrave: false) {
@@ -188,6 +189,17 @@ package struct RenewalInvariant: Sendable {
                 GROUP BY p.currency
             ) b ON b.currency = k.currency
             WHERE k.total IS DISTINCT FROM b.total
+            """
+        },
+        RenewalInvariant(name: "I12", says: "who has paid is a subscriber within a day", isGrave: false) { now in
+            """
+            SELECT s.id AS subscription, 0 AS period,
+                c.id || ' was captured, and the shop has not finished the activation' AS detail
+            FROM paypal_captures c
+            JOIN vault_subscriptions s ON s.id = c.subscription
+            WHERE c.status = 'COMPLETED'
+              AND s.status IN ('approving', 'activating')
+              AND c.created_at < \(now.addingTimeInterval(-86_400))
             """
         },
     ]

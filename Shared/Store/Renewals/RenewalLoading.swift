@@ -14,6 +14,13 @@ package struct LockedRenewal: Sendable {
     package var names: ChargeNames {
         ChargeNames(environment: environment.rawValue, subscription: subscription.id.description)
     }
+
+    /// What a charge carries back to us in captures and events: the first payment has another one than renewals, of which a
+    /// trial's end is the first.
+    package func customID(_ key: ChargeAttempt.Key) -> String {
+        key.period == 0 && subscription.trialDays == 0
+            ? ChargeNames.firstCustomID(of: names.subscription) : names.customID(key)
+    }
 }
 
 /// What a merchant chose, or what was found out about it.
@@ -34,7 +41,7 @@ extension ChargeAttempt.Kind: PostgresValue {}
 extension Transaction {
     /// Locks a subscription and reads its state: the current period, the periods of open attempts, and `mentioned`.
     ///
-    /// Nil for none, and for one that was never activated.
+    /// Nil for none, and for one whose activation never began.
     package func lockedRenewal(
         _ id: VaultSubscription.ID,
         mentioning mentioned: Int? = nil,
@@ -58,7 +65,9 @@ extension Transaction {
         mentioning mentioned: Int?,
         form: RenewalState.Form
     ) throws(PostgresError) -> LockedRenewal? {
-        guard let anchor = subscription.anchorAt, let merchant = try merchant(subscription.merchant) else { return nil }
+        // Until it is activated nothing is counted from its anchor.
+        let anchor = subscription.anchorAt ?? (subscription.status == .activating ? subscription.createdAt : nil)
+        guard let anchor, let merchant = try merchant(subscription.merchant) else { return nil }
         let choices = try renewalChoices(of: subscription.merchant)
         let periods = try chargePeriods(of: subscription, mentioning: mentioned)
         let state = RenewalState(

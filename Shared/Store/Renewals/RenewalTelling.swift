@@ -43,7 +43,7 @@ extension Transaction {
                 subscription: subscription.id,
                 status: "COMPLETED",
                 amount: subscription.amount,
-                customID: renewal.names.customID(attempt.key),
+                customID: renewal.customID(attempt.key),
                 invoiceID: renewal.names.invoiceID(period: period),
                 createdAt: now
             ),

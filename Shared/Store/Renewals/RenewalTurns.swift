@@ -66,11 +66,20 @@ extension Transaction {
         from source: ChargeSource = .webhook,
         at now: Date
     ) throws -> RenewalTurn? {
-        guard let (text, key) = ChargeNames.parse(customID: customID), let id = VaultSubscription.ID(text),
+        guard let id = ChargeNames.subscription(inCustomID: customID).flatMap({ VaultSubscription.ID($0) }),
             let renewal = try renewal(id), renewal.subscription.merchant == merchant,
-            invoiceID == renewal.names.invoiceID(period: key.period)
+            let key = try chargeKey(in: customID, of: id), invoiceID == renewal.names.invoiceID(period: key.period)
         else { return nil }
         return try advance(id, .learned(key, fact), from: source, at: now)
+    }
+
+    /// A first charge's name does not say which try it was: of several only the last can have come to anything.
+    private func chargeKey(
+        in customID: String,
+        of id: VaultSubscription.ID
+    ) throws(PostgresError) -> ChargeAttempt.Key? {
+        if let renewal = ChargeNames.parse(customID: customID) { return renewal.key }
+        return try chargeAttempts(of: id, in: [0]).last?.key
     }
 
     private func keepEvidence(
@@ -90,7 +99,7 @@ extension Transaction {
         )
     }
 
-    private func raise(_ alarm: RenewalAlarm, of id: VaultSubscription.ID, at now: Date) throws(PostgresError) {
+    package func raise(_ alarm: RenewalAlarm, of id: VaultSubscription.ID, at now: Date) throws(PostgresError) {
         try run(
             """
             INSERT INTO charge_alarms (subscription, period, kind, detail, at)
@@ -105,6 +114,7 @@ extension RenewalEvent {
     fileprivate var period: Int? {
         switch self {
         case .wake, .end: nil
+        case .chargeFirst: 0
         case .chargeNow(let period), .resolve(let period, _): period
         case .answered(let key, _, _), .ordered(let key, _, _), .lookedUp(let key, _, _), .learned(let key, _):
             key.period
@@ -113,7 +123,7 @@ extension RenewalEvent {
 
     fileprivate var evidence: (ChargeAttempt.Key, (what: String, externalID: String?))? {
         switch self {
-        case .wake, .end, .chargeNow, .resolve: nil
+        case .wake, .chargeFirst, .end, .chargeNow, .resolve: nil
         case .ordered(let key, _, let order): (key, ("ordered", order))
         case .learned(let key, let fact): (key, fact.evidence)
         case .answered(let key, _, let answer):

@@ -2,11 +2,21 @@ import ArgumentParser
 import FaultKit
 import Foundation
 
-/// Hurts a whole Gatehouse under load, and compares what is left with what the load generator saw.
+/// Checks of a whole Gatehouse that take longer than a test may.
 @main
 struct Faults: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "faults",
+        abstract: "Hurt a whole Gatehouse, and see that it is right in the end.",
+        subcommands: [CrashFaults.self, MissedFaults.self, BackfillFaults.self],
+        defaultSubcommand: CrashFaults.self
+    )
+}
+
+/// Hurts a whole Gatehouse under load, and compares what is left with what the load generator saw.
+struct CrashFaults: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "crash",
         abstract: "Kill everything under load, and see that nothing accepted is lost or done twice.",
         discussion: """
             Starts private servers and real processes, posts webhooks with duplicates and out of order, and every two \

@@ -130,7 +130,7 @@ package final class PayPalGround: Sendable {
         let port = try freePort()
         let process = try await system.launch(
             program: "notifications",
-            more: ["NOTIFICATIONS_HEALTH_PORT": "\(port)"]
+            ["NOTIFICATIONS_HEALTH_PORT": "\(port)"]
         )
         notifications.withLock { $0 = process }
     }

@@ -9,7 +9,7 @@ extension Books {
         let until = ask.query["end_time"].flatMap { PayPalTime.read($0) }
         let size = min(max(1, ask.query["page_size"].flatMap { Int($0) } ?? 10), 300)
         let fits = events.newestFirst.filter { event in
-            (ask.query["event_type"] == nil || ask.query["event_type"] == event.type)
+            !event.isSimulated && (ask.query["event_type"] == nil || ask.query["event_type"] == event.type)
                 && (from == nil || event.createdAt >= from ?? .distantPast)
                 && (until == nil || event.createdAt <= until ?? .distantFuture)
                 && (ask.query["transaction_id"].map {
@@ -71,7 +71,8 @@ extension Books {
             "resource": model?["resource"] ?? .of(["id": .string(numbers.long())]),
             "links": .array([link(own, "self", "GET"), link(own + "/resend", "resend", "POST")]),
         ])
-        let event = PayPalEvent(id: id, type: type, merchant: nil, createdAt: now, body: made.bytes)
+        var event = PayPalEvent(id: id, type: type, merchant: nil, createdAt: now, body: made.bytes)
+        event.isSimulated = true
         events.add(event, id: id)
         if let webhook = json["webhook_id"]?.text {
             deliver(event, only: [webhook])

@@ -8,6 +8,8 @@ struct PayPalEvent: Sendable {
     var createdAt: Date
     /// The bytes that are sent, the same at each try.
     var body: [UInt8]
+    /// Made up by the simulator, which keeps it out of the list of what happened.
+    var isSimulated = false
 }
 
 extension Books {

@@ -1,11 +1,9 @@
-import Domain
-import Foundation
-import PayPal
+package import Domain
 
 // PayPal's answers in the reducer's words.
 
 extension ChargeAnswer {
-    init(_ outcome: PaymentOutcome, order: String? = nil) {
+    package init(_ outcome: PaymentOutcome, order: String? = nil) {
         switch outcome {
         case .captured(let payment):
             self = .fact(.captured(id: payment.capture.id, order: payment.order.id))
@@ -31,7 +29,7 @@ extension ChargeAnswer {
     }
 
     /// For metrics.
-    var label: String {
+    package var label: String {
         switch self {
         case .fact(.captured): "captured"
         case .fact(.settling): "settling"
@@ -46,7 +44,7 @@ extension ChargeAnswer {
 }
 
 extension ChargeDecline {
-    init(_ decline: PayPal.Decline) {
+    package init(_ decline: Decline) {
         // A declined capture comes inside of a 201, which shops know as a 422.
         let status = (400...499).contains(decline.status) ? decline.status : 422
         let advice: Advice =
@@ -64,7 +62,7 @@ extension ChargeDecline {
         )
     }
 
-    init(_ rejection: PayPalRejection) {
+    package init(_ rejection: PayPalRejection) {
         self.init(
             fault: Fault(issue: rejection.issue ?? rejection.name, status: rejection.status),
             status: rejection.status,
@@ -75,7 +73,7 @@ extension ChargeDecline {
 }
 
 extension VaultCharge.Method {
-    init(_ source: VaultSubscription.Source) {
+    package init(_ source: VaultSubscription.Source) {
         self =
             switch source {
             case .paypal: .paypal
