@@ -8,15 +8,10 @@ import PackageDescription
 let package = Package(
     name: "gatehouse",
     products: [
-        .executable(name: "ingress", targets: ["ingress"]),
-        .executable(name: "fulfillment", targets: ["fulfillment"]),
-        .executable(name: "reconciliation", targets: ["reconciliation"]),
-        .executable(name: "notifications", targets: ["notifications"]),
-        .executable(name: "renewals", targets: ["renewals"]),
-        .executable(name: "product-api", targets: ["product-api"]),
-        .executable(name: "gatehouse", targets: ["gatehouse"]),
-        .executable(name: "sandbox", targets: ["sandbox"]),
-        .library(name: "power-cut", type: .dynamic, targets: ["CPowerCut"]),
+        "ingress", "fulfillment", "reconciliation", "notifications", "renewals", "product-api", "gatehouse", "sandbox",
+    ]
+    .map { .executable(name: $0, targets: [$0]) } + [
+        .library(name: "power-cut", type: .dynamic, targets: ["CPowerCut"])
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -93,7 +88,7 @@ let package = Package(
                 .hummingbird, .httpTypes, .lifecycle, .nio, .log, .metrics,
             ]
         ),
-        main("ingress", in: "Ingress", ["Boot", "IngressRoutes", "Jobs", "PayPal", "Redis", .log]),
+        main("ingress", in: "Ingress", ["IngressRoutes", "PayPal", "Redis", .log]),
 
         service(
             "Fulfillment",
@@ -102,11 +97,7 @@ let package = Package(
                 "Domain", "Jobs", "PayPal", "Postgres", "Redis", "Sealing", "Store", "ThriveCart", .log, .metrics,
             ]
         ),
-        main(
-            "fulfillment",
-            in: "Fulfillment",
-            ["Boot", "FulfillmentJobs", "Jobs", "PayPal", "Postgres", "Store", "Web"]
-        ),
+        main("fulfillment", in: "Fulfillment", ["FulfillmentJobs", "PayPal"]),
 
         service(
             "Reconciliation",
@@ -119,10 +110,7 @@ let package = Package(
         main(
             "reconciliation",
             in: "Reconciliation",
-            [
-                "Boot", "Domain", "FulfillmentJobs", "Jobs", "PayPal", "Postgres", "ReconciliationJobs", "Store", "Web",
-                .asyncHTTPClient, .lifecycle,
-            ]
+            ["Domain", "FulfillmentJobs", "PayPal", "ReconciliationJobs", .asyncHTTPClient, .lifecycle]
         ),
 
         service(
@@ -135,11 +123,7 @@ let package = Package(
             exclude: ["README.md"],
             resources: [.embedInCode("Mail/Templates")]
         ),
-        main(
-            "notifications",
-            in: "Notifications",
-            ["Boot", "Jobs", "NotificationJobs", "Outbound", "Postgres", "Store", "Web", .lifecycle]
-        ),
+        main("notifications", in: "Notifications", ["NotificationJobs", "Outbound", .lifecycle]),
 
         service(
             "ProductAPI",
@@ -151,18 +135,14 @@ let package = Package(
             exclude: ["README.md"],
             resources: [.embedInCode("Reference/Files")]
         ),
-        main(
-            "product-api",
-            in: "ProductAPI",
-            ["Boot", "Jobs", "Outbound", "PayPal", "Postgres", "ProductAPIRoutes", "Store", "Web"]
-        ),
+        main("product-api", in: "ProductAPI", ["Outbound", "PayPal", "ProductAPIRoutes"]),
 
         service(
             "Renewals",
             "RenewalJobs",
             ["Domain", "Jobs", "PayPal", "Postgres", "Redis", "Sealing", "Store", .log, .metrics]
         ),
-        main("renewals", in: "Renewals", ["Boot", "Domain", "Jobs", "Postgres", "RenewalJobs", "Store", "Web"]),
+        main("renewals", in: "Renewals", ["Domain", "RenewalJobs"]),
 
         service(
             "Control",
@@ -176,10 +156,7 @@ let package = Package(
         main(
             "gatehouse",
             in: "Control",
-            [
-                "Boot", "ControlCommands", "Jobs", "Outbound", "PayPal", "Postgres", "Redis", "Sealing", .configuration,
-                .log,
-            ]
+            ["ControlCommands", "Outbound", "PayPal", "Redis", "Sealing", .configuration, .log]
         ),
 
         service(
@@ -192,129 +169,66 @@ let package = Package(
             exclude: ["README.md"],
             resources: [.embedInCode("Pages/Templates"), .embedInCode("PayPal/Pages/Templates")]
         ),
-        main("sandbox", in: "Sandbox", ["Boot", "SandboxPages"]),
+        main("sandbox", in: "Sandbox", ["SandboxPages"]),
 
         // MARK: Tests
 
-        .target(
-            name: "TestKit",
-            dependencies: [
+        kit(
+            "TestKit",
+            [
                 "COpenSSL", "Domain", "Jobs", "PayPal", "Postgres", "Redis", "Sealing", "Store", "Web",
                 .asyncHTTPClient, .hummingbird, .httpTypes, .log, .nio, .nioHTTP1, .nioPosix,
-            ],
-            path: "Tests/TestKit",
-            swiftSettings: .strict
+            ]
         ),
         tests("Domain", ["RenewalSimulation"]),
         tests("Redis", [.log, .nio, .nioPosix]),
         tests("Postgres"),
-        .target(
-            name: "QueueSimulation",
-            dependencies: ["Jobs", "Redis", .log],
-            path: "Tests/QueueSimulation",
-            swiftSettings: .strict
-        ),
-        .executableTarget(
-            name: "simulate-queue",
-            dependencies: ["Jobs", "QueueSimulation", "Redis", "TestKit", .arguments, .log],
-            path: "Tests/SimulateQueue",
-            swiftSettings: .strict
-        ),
+        kit("QueueSimulation", ["Jobs", "Redis", .log]),
+        tool("simulate-queue", in: "SimulateQueue", ["Jobs", "QueueSimulation", "Redis", "TestKit", .arguments, .log]),
         tests("Jobs", ["QueueSimulation", "Redis"]),
         tests("Sealing", ["COpenSSL"]),
         tests("Outbound", [.asyncHTTPClient, .nio, .nioHTTP1, .nioPosix]),
         tests("Store", ["Domain", "Postgres"]),
         tests("ThriveCart", ["Domain"]),
-        tests(
-            "Fulfillment",
-            of: ["FulfillmentJobs"],
-            ["Domain", "Jobs", "PayPal", "Postgres", "Sealing", "Store", .log]
-        ),
-        tests(
-            "PayPal",
-            ["Domain", "Redis", "SandboxKit", "SandboxPages", "Sealing", .asyncHTTPClient, .log, .nio]
-        ),
+        processTests("Fulfillment", ["FulfillmentJobs"]),
+        processTests("PayPal", ["SandboxKit", "SandboxPages"]),
         tests("Web", [.hummingbird, .httpTypes, .log, .metrics]),
         tests("Boot", ["Jobs", "PayPal", "Postgres", "Redis", "Sealing", "Web", .configuration, .log]),
-        tests(
-            "Ingress",
-            of: ["IngressRoutes"],
-            [
-                "Domain", "FulfillmentJobs", "Jobs", "PayPal", "Redis", "Sealing", "ThriveCart", "Web", "ingress",
-                .hummingbird, .lifecycle, .log,
-            ]
-        ),
-        tests(
+        processTests("Ingress", ["IngressRoutes", "FulfillmentJobs", "ThriveCart", "ingress", .lifecycle]),
+        processTests(
             "Control",
-            of: ["ControlCommands", "gatehouse", "fulfillment"],
             [
-                "Domain", "FulfillmentJobs", "IngressRoutes", "Jobs", "PayPal", "Postgres", "Redis", "RenewalJobs",
-                "Sealing", "Store", "ThriveCart", "Web", .hummingbird, .lifecycle, .log,
+                "ControlCommands", "gatehouse", "fulfillment", "FulfillmentJobs", "IngressRoutes", "RenewalJobs",
+                "ThriveCart", .lifecycle,
             ]
         ),
-        .target(
-            name: "SandboxKit",
-            dependencies: [
+        kit(
+            "SandboxKit",
+            [
                 "Domain", "FaultKit", "Postgres", "SandboxPages", "Seeds", "Store", "TestKit", "Web", .asyncHTTPClient,
                 .log, .nio, .nioHTTP1,
-            ],
-            path: "Tests/SandboxKit",
-            swiftSettings: .strict
-        ),
-        tests(
-            "Sandbox",
-            of: ["SandboxPages"],
-            [
-                "Domain", "PayPal", "SandboxKit", "Sealing", "ThriveCart", "Web", .asyncHTTPClient, .hummingbird,
-                .httpTypes,
-                .nio, .nioHTTP1,
             ]
         ),
-        tests(
-            "Renewal",
-            of: ["RenewalJobs", "notifications", "renewals"],
-            [
-                "Domain", "Jobs", "PayPal", "Postgres", "Redis", "SandboxKit", "SandboxPages", "Sealing", "Store",
-                .asyncHTTPClient, .log, .nio, .nioHTTP1,
-            ]
-        ),
-        tests(
+        processTests("Sandbox", ["SandboxPages", "SandboxKit", "ThriveCart"]),
+        processTests("Renewal", ["RenewalJobs", "notifications", "renewals", "SandboxKit", "SandboxPages"]),
+        processTests(
             "Reconciliation",
-            of: [
-                "ReconciliationJobs", "SandboxPages", "reconciliation", "ingress", "fulfillment", "gatehouse",
-                "notifications", "renewals",
-            ],
             [
-                "Domain", "FaultKit", "FulfillmentJobs", "Jobs", "PayPal", "Postgres", "Redis", "SandboxKit", "Sealing",
-                "Seeds", "Store", "ThriveCart", "Web", .asyncHTTPClient, .hummingbird, .log, .nioHTTP1,
+                "ReconciliationJobs", "SandboxPages", "reconciliation", "ingress", "fulfillment", "gatehouse",
+                "notifications", "renewals", "FaultKit", "FulfillmentJobs", "SandboxKit", "Seeds", "ThriveCart",
             ]
         ),
-        tests(
+        processTests(
             "ProductAPI",
-            of: ["ProductAPIRoutes", "product-api"],
-            [
-                "Domain", "Jobs", "NotificationJobs", "Outbound", "PayPal", "Postgres", "Redis", "SandboxKit",
-                "SandboxPages",
-                "Sealing", "Store", "Web", .asyncHTTPClient, .hummingbird, .httpTypes, .log, .nio, .nioHTTP1,
-            ]
+            ["ProductAPIRoutes", "product-api", "NotificationJobs", "Outbound", "SandboxKit", "SandboxPages"]
         ),
         tests("Deployment", of: [], ["Boot", "Web", .hummingbird, .httpTypes]),
 
         // MARK: The whole system: its journeys, its faults, its speed
 
-        .target(name: "Seeds", path: "Tests/Seeds", swiftSettings: .strict),
-        .target(
-            name: "RenewalSimulation",
-            dependencies: ["Domain", "Seeds"],
-            path: "Tests/RenewalSimulation",
-            swiftSettings: .strict
-        ),
-        .executableTarget(
-            name: "simulate-renewals",
-            dependencies: ["Domain", "RenewalSimulation", .arguments],
-            path: "Tests/SimulateRenewals",
-            swiftSettings: .strict
-        ),
+        kit("Seeds"),
+        kit("RenewalSimulation", ["Domain", "Seeds"]),
+        tool("simulate-renewals", in: "SimulateRenewals", ["Domain", "RenewalSimulation", .arguments]),
         .target(
             name: "FaultKit",
             dependencies: [
@@ -326,46 +240,38 @@ let package = Package(
             swiftSettings: .strict
         ),
         .target(name: "CPowerCut", path: "Tests/Faults/PowerCut"),
-        .executableTarget(
-            name: "careless-fulfillment",
-            dependencies: ["Boot", "FulfillmentJobs", "Jobs", "Postgres", "Store", "Web"],
-            path: "Tests/Faults/Careless",
-            swiftSettings: .strict
+        tool(
+            "careless-fulfillment",
+            in: "Faults/Careless",
+            ["Boot", "FulfillmentJobs", "Jobs", "Postgres", "Store", "Web"]
         ),
-        .executableTarget(
-            name: "faults",
-            dependencies: [
+        tool(
+            "faults",
+            in: "Faults/Check",
+            [
                 "Domain", "FaultKit", "Jobs", "Postgres", "Redis", "SandboxKit", "SandboxPages", "Seeds", "Store",
-                "TestKit",
-                "ThriveCart", .arguments, .asyncHTTPClient,
-            ],
-            path: "Tests/Faults/Check",
-            swiftSettings: .strict
+                "TestKit", "ThriveCart", .arguments, .asyncHTTPClient,
+            ]
         ),
-        tests(
+        processTests(
             "Notification",
-            of: ["NotificationJobs", "notifications", "product-api", "ingress", "gatehouse"],
-            [
-                "Domain", "Jobs", "Outbound", "Postgres", "Redis", "Sealing", "Store", .log, .nio, .nioHTTP1, .nioPosix,
-            ]
+            ["NotificationJobs", "notifications", "product-api", "ingress", "gatehouse", "Outbound", .nioPosix]
         ),
-        tests(
+        processTests(
             "Journey",
-            of: ["ingress", "fulfillment", "gatehouse", "notifications", "product-api", "sandbox"],
             [
-                "Domain", "FaultKit", "FulfillmentJobs", "IngressRoutes", "Jobs", "Postgres", "Redis", "SandboxKit",
-                "SandboxPages", "Sealing", "Seeds", "Store", "ThriveCart", .asyncHTTPClient, .nio, .nioHTTP1,
+                "ingress", "fulfillment", "gatehouse", "notifications", "product-api", "sandbox", "FaultKit",
+                "FulfillmentJobs", "IngressRoutes", "SandboxKit", "SandboxPages", "Seeds", "ThriveCart",
             ]
         ),
-        .executableTarget(
-            name: "bench",
-            dependencies: [
+        tool(
+            "bench",
+            in: "Bench",
+            [
                 "Domain", "FaultKit", "FulfillmentJobs", "Jobs", "NotificationJobs", "PayPal", "Postgres", "Redis",
                 "RenewalJobs", "Sealing", "Seeds", "Store", "TestKit", "notifications", "renewals", "sandbox",
                 .arguments, .asyncHTTPClient, .lifecycle, .log, .nio, .nioHTTP1,
-            ],
-            path: "Tests/Bench",
-            swiftSettings: .strict
+            ]
         ),
     ]
 )
@@ -423,11 +329,11 @@ func service(
     )
 }
 
-/// The process itself: `Main.swift` alone.
-func main(_ name: String, in folder: String, _ dependencies: [Target.Dependency]) -> Target {
+/// The process itself: `Main.swift` alone, which joins the parts that all of them have with what is its own.
+func main(_ name: String, in folder: String, _ own: [Target.Dependency]) -> Target {
     .executableTarget(
         name: name,
-        dependencies: dependencies,
+        dependencies: ["Boot", "Jobs", "Postgres", "Store", "Web"] + own,
         path: "Services/\(folder)",
         exclude: everything(in: "Services/\(folder)", but: "Main.swift"),
         sources: ["Main.swift"],
@@ -439,6 +345,25 @@ func main(_ name: String, in folder: String, _ dependencies: [Target.Dependency]
 func everything(in folder: String, but name: String) -> [String] {
     let entries = try? FileManager.default.contentsOfDirectory(atPath: "\(Context.packageDirectory)/\(folder)")
     return (entries ?? []).filter { $0 != name }.sorted()
+}
+
+/// What several tests have in common.
+func kit(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, path: "Tests/\(name)", swiftSettings: .strict)
+}
+
+/// A program for whoever works on Gatehouse.
+func tool(_ name: String, in folder: String, _ dependencies: [Target.Dependency]) -> Target {
+    .executableTarget(name: name, dependencies: dependencies, path: "Tests/\(folder)", swiftSettings: .strict)
+}
+
+/// The tests of what a process does, on real servers.
+func processTests(_ name: String, _ more: [Target.Dependency]) -> Target {
+    let common: [Target.Dependency] = [
+        "Domain", "Jobs", "PayPal", "Postgres", "Redis", "Sealing", "Store", "Web", .asyncHTTPClient, .httpTypes,
+        .hummingbird, .log, .nio, .nioHTTP1,
+    ]
+    return tests(name, of: common, more)
 }
 
 /// The tests of one module, with what they need besides it.
