@@ -8,10 +8,15 @@ import PackageDescription
 let package = Package(
     name: "gatehouse",
     products: [
-        "ingress", "fulfillment", "reconciliation", "notifications", "renewals", "product-api", "gatehouse", "sandbox",
-    ]
-    .map { .executable(name: $0, targets: [$0]) } + [
-        .library(name: "power-cut", type: .dynamic, targets: ["CPowerCut"])
+        .executable(name: "ingress", targets: ["ingress"]),
+        .executable(name: "fulfillment", targets: ["fulfillment"]),
+        .executable(name: "reconciliation", targets: ["reconciliation"]),
+        .executable(name: "notifications", targets: ["notifications"]),
+        .executable(name: "renewals", targets: ["renewals"]),
+        .executable(name: "product-api", targets: ["product-api"]),
+        .executable(name: "gatehouse", targets: ["gatehouse"]),
+        .executable(name: "sandbox", targets: ["sandbox"]),
+        .library(name: "power-cut", type: .dynamic, targets: ["CPowerCut"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -229,15 +234,11 @@ let package = Package(
         kit("Seeds"),
         kit("RenewalSimulation", ["Domain", "Seeds"]),
         tool("simulate-renewals", in: "SimulateRenewals", ["Domain", "RenewalSimulation", .arguments]),
-        .target(
-            name: "FaultKit",
-            dependencies: [
-                "Domain", "Postgres", "Redis", "Sealing", "Seeds", "Store", "TestKit", .asyncHTTPClient, .nio,
-                .nioHTTP1,
-            ],
-            path: "Tests/Faults",
-            exclude: ["Careless", "Check", "PowerCut"],
-            swiftSettings: .strict
+        kit(
+            "FaultKit",
+            ["Domain", "Postgres", "Redis", "Sealing", "Seeds", "Store", "TestKit", .asyncHTTPClient, .nio, .nioHTTP1],
+            in: "Faults",
+            but: ["Careless", "Check", "PowerCut"]
         ),
         .target(name: "CPowerCut", path: "Tests/Faults/PowerCut"),
         tool(
@@ -348,8 +349,9 @@ func everything(in folder: String, but name: String) -> [String] {
 }
 
 /// What several tests have in common.
-func kit(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
-    .target(name: name, dependencies: dependencies, path: "Tests/\(name)", swiftSettings: .strict)
+func kit(_ name: String, _ more: [Target.Dependency] = [], in folder: String? = nil, but: [String] = []) -> Target {
+    let path = "Tests/\(folder ?? name)"
+    return .target(name: name, dependencies: more, path: path, exclude: but, swiftSettings: .strict)
 }
 
 /// A program for whoever works on Gatehouse.
@@ -359,11 +361,8 @@ func tool(_ name: String, in folder: String, _ dependencies: [Target.Dependency]
 
 /// The tests of what a process does, on real servers.
 func processTests(_ name: String, _ more: [Target.Dependency]) -> Target {
-    let common: [Target.Dependency] = [
-        "Domain", "Jobs", "PayPal", "Postgres", "Redis", "Sealing", "Store", "Web", .asyncHTTPClient, .httpTypes,
-        .hummingbird, .log, .nio, .nioHTTP1,
-    ]
-    return tests(name, of: common, more)
+    let all: [Target.Dependency] = ["Domain", "Jobs", "PayPal", "Postgres", "Redis", "Sealing", "Store", "Web"]
+    return tests(name, of: all + [.asyncHTTPClient, .httpTypes, .hummingbird, .log, .nio, .nioHTTP1], more)
 }
 
 /// The tests of one module, with what they need besides it.

@@ -93,7 +93,8 @@ final class PinnedConnection: ChannelInboundHandler, @unchecked Sendable {
         switch unwrapInboundIn(data) {
         case .head(let head): exchange.answer = head
         case .body(let part):
-            exchange.body.append(contentsOf: part.readableBytesView.prefix(exchange.limits.answer - exchange.body.count))
+            let room = exchange.limits.answer - exchange.body.count
+            exchange.body.append(contentsOf: part.readableBytesView.prefix(room))
             if exchange.body.count >= exchange.limits.answer { end(exchange.outcome) }
         case .end: end(exchange.outcome, isReusable: exchange.answer?.isKeepAlive ?? false)
         }

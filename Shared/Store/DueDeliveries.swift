@@ -91,7 +91,8 @@ extension Transaction {
         }
         guard !found.isEmpty else { return searches.map { _ in DueDeliveries() } }
         let endpoints = try outgoingEndpoints(Array(found.keys), at: now)
-        let forMerchants = found.filter { endpoints[$0.key]?.merchant != nil }.flatMap(\.value.deliveries).map(\.message)
+        let forMerchants = found.filter { endpoints[$0.key]?.merchant != nil }
+            .flatMap(\.value.deliveries).map(\.message)
         let forwards = try forMerchants.isEmpty ? [:] : outgoingForwards(forMerchants)
         return searches.map { search in
             guard let (deliveries, last) = found[search.endpoint] else { return DueDeliveries() }

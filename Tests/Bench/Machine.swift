@@ -48,7 +48,8 @@ struct Machine {
                 String(stat[start..<end].dropFirst()), fields[12...15].compactMap { Double($0) }.reduce(0, +)
             )
         }
-        return ticks.filter { isOurs($0.key, parents) }.reduce(into: [:]) { $0[$1.value.name, default: 0] += $1.value.ticks }
+        return ticks.filter { isOurs($0.key, parents) }
+            .reduce(into: [:]) { $0[$1.value.name, default: 0] += $1.value.ticks }
     }
 
     private static func isOurs(_ pid: pid_t, _ parents: [pid_t: pid_t]) -> Bool {
