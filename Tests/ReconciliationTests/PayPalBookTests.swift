@@ -377,30 +377,3 @@ import Testing
         }
     }
 }
-
-extension PayPalShop {
-    /// A charge that was sent an hour ago, and never answered.
-    fileprivate func openCharge(
-        _ subscription: VaultSubscription,
-        _ key: ChargeAttempt.Key,
-        _ names: ChargeNames
-    ) async throws {
-        let sent = Date(timeIntervalSinceNow: -3600)
-        try await store.pool.query(
-            """
-            INSERT INTO charge_periods (subscription, number, due_at, amount_minor, currency, status, created_at,
-                updated_at)
-            VALUES (\(subscription.id), \(key.period), \(sent), 2900, 'USD', 'due', \(sent), \(sent))
-            """
-        )
-        try await store.pool.query(
-            """
-            INSERT INTO charge_attempts (subscription, period, number, seq, kind, state, request_id, invoice_id, body,
-                fence, first_sent_at, last_sent_at, sends, doubts, probe_at, wake_at, created_at)
-            VALUES (\(subscription.id), \(key.period), \(key.number), \(key.seq), 'scheduled', 'indeterminate', 'rn-1',
-                \(names.invoiceID(period: key.period)), 'sealed'::bytea, 1, \(sent), \(sent), 1, 1, \(sent), \(sent),
-                \(sent))
-            """
-        )
-    }
-}
