@@ -10,7 +10,7 @@ import Testing
 /// Every entrance by which somebody can hand us an address, in the network where each forbidden one counts who comes: the
 /// command line's `endpoint create`, the Product API's `webhooks_url` when a shop is connected and when it changes it, its
 /// `site_url` and an order's `return_url` and `cancel_url`, and the certificate's address in a webhook that claims to be
-/// PayPal's. `CanaryTests` sends to what gets in, and to what does not.
+/// PayPal's. `CanaryTests` sends to what gets in, and to what does not. `ENTRANCE_ALL=1` types the whole corpus everywhere.
 @Suite(.serialized) struct `Addresses at the entrances` {
     @Test func `what is typed in is refused or kept, and nobody is called over it`() async throws {
         guard let network = try await CanaryNetwork.make() else {
@@ -39,6 +39,7 @@ import Testing
                 "LOG_LEVEL": "error", "HOST": "127.0.0.1", "PRODUCT_API_PORT": "18081", "INGRESS_PORT": "18080",
                 "PAYPAL_ENV": "sandbox", "PAYPAL_CLIENT_ID": "client", "PAYPAL_CLIENT_SECRET": "secret",
                 "PAYPAL_PARTNER_MERCHANT_ID": "PARTNER", "PAYPAL_WEBHOOK_ID": "5GP028458E2496506", "BEARER": bearer,
+                "TRUSTED_PROXIES": "loopback", "ALL": ProcessInfo.processInfo.environment["ENTRANCE_ALL"] ?? "",
             ]
         )
         let typed = try #require(output.split(separator: "\n").last.map { String($0) })
@@ -94,12 +95,14 @@ import Testing
                 "Paypal-Cert-Url": address.encode().decode("latin-1") + "v1/notifications/certs/CERT-360caa42-fca2a594"}
             try: counts["certificate"][ask(18080, "POST", "/webhooks/paypal", '{"id": "WH-1"}', transmission)] += 1
             except ValueError: pass  # no client sends such a header
-        some = corpus[::29] + corpus[-12:]
+        some = corpus if os.environ["ALL"] == "1" else corpus[::29] + corpus[-12:]
         for number, address in enumerate(some):
             secret = "%032x" % number
             body = {"secret": secret, "referral_token": "", "merchant_id": "HF5SN9RKCTNJ2", "site_url": address,
                 "webhooks_url": address}
-            counts["connect"][ask(18081, "POST", api + "/onboarding/complete", json.dumps(body), shop)] += 1
+            # Each from a shop of its own, or most would only be told that they ask too often.
+            one = dict(shop, **{"X-Forwarded-For": "198.18.%d.%d" % (number // 250, number % 250 + 1)})
+            counts["connect"][ask(18081, "POST", api + "/onboarding/complete", json.dumps(body), one)] += 1
             body = {"data": {"intent": "CAPTURE", "purchase_units": [{"amount": {"currency_code": "USD", "value": "1.00"}}],
                 "application_context": {"return_url": address, "cancel_url": address}}}
             counts["order"][ask(18081, "POST", api + "/orders", json.dumps(body), shop)] += 1
