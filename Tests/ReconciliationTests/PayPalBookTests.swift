@@ -165,26 +165,29 @@ import Testing
         }
     }
 
-    @Test func `a charge that nobody could tell the outcome of is found by our own name of it`() async throws {
+    /// - Parameter period: 0 is a first charge, which has a name of another form.
+    @Test(arguments: [0, 1])
+    func `a charge that nobody could tell the outcome of is found by our own name of it`(period: Int) async throws {
         try await PayPalShop.open { shop in
             let token = try await shop.payPal.vaultToken()
             let subscription = try await shop.subscription(token: token)
             let names = ChargeNames(environment: "sandbox", subscription: subscription.id.description)
-            let key = ChargeAttempt.Key(period: 1, number: 1, seq: 0)
+            let key = ChargeAttempt.Key(period: period, number: 1, seq: 0)
+            let name = period == 0 ? ChargeNames.firstCustomID(of: names.subscription) : names.customID(key)
             try await shop.openCharge(subscription, key, names)
             let order = #"""
                 {"intent":"CAPTURE","purchase_units":[{"amount":{"currency_code":"USD","value":"29.00"},
-                "custom_id":"\#(names.customID(key))","invoice_id":"\#(names.invoiceID(period: 1))"}],
+                "custom_id":"\#(name)","invoice_id":"\#(names.invoiceID(period: period))"}],
                 "payment_source":{"paypal":{"vault_id":"\#(token)"}}}
                 """#
             let answer = try await shop.payPal.call(.POST, "/v2/checkout/orders", order, requestID: "rn-1")
             try #require(answer.status == 201, "\(answer.text)")
             shop.forgetEvents()
             #expect(try await shop.run().healed > 0)
-            let attempts = try await shop.store.read { try $0.chargeAttempts(of: subscription.id, in: [1]) }
+            let attempts = try await shop.store.read { try $0.chargeAttempts(of: subscription.id, in: [period]) }
             #expect(attempts.map(\.state) == [.captured])
             let periods = try await shop.store.read { try $0.chargePeriods(of: subscription.id) }
-            #expect(periods.first { $0.number == 1 }?.status == .paid)
+            #expect(periods.first { $0.number == period }?.status == .paid)
             #expect(shop.payPal.sandbox.money.count == 1, "nothing is charged")
         }
     }

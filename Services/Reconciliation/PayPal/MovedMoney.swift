@@ -167,8 +167,8 @@ extension PayPalComparison {
     private func isOurs(_ row: MoneyRow, _ ledger: Ledger) async throws -> Bool {
         if ledger.captures[row.capture] != nil { return true }
         if case .capture(let order?) = row.kind, ledger.orders.contains(order) { return true }
-        // A renewal whose order's number never reached us carries our own name of it.
-        guard let (id, _) = row.customID.flatMap({ ChargeNames.parse(customID: $0) }),
+        // A charge whose order's number never reached us carries our own name of it.
+        guard let id = row.customID.flatMap({ ChargeNames.subscription(inCustomID: $0) }),
             let subscription = VaultSubscription.ID(id)
         else { return false }
         return try await store.read { try $0.vaultSubscription(subscription) } != nil
