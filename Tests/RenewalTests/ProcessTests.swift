@@ -99,13 +99,11 @@ private final class Ordeal {
             try await self.outstanding() <= outstanding / 20
         }
         setFaults(isQuiet: true)
-        // A job that died with three workers is dead. People replay it; the hour's sweep puts back what is lost.
+        // A job that died with three workers is dead, and lets go of its period: the hour's sweep asks for it anew.
         let queue = JobQueue(redis: try redis.client(), logger: .silent)
         var sweptAt = ContinuousClock.now
         try await eventually(within: .seconds(180)) {
             if ContinuousClock.now - sweptAt > .seconds(5) {
-                let dead = try await queue.dead(on: ChargeRenewal.queue, from: 0, count: 500).letters
-                _ = try await queue.replay(dead.map(\.id), on: ChargeRenewal.queue)
                 _ = try await queue.enqueue(SweepDueRenewals())
                 sweptAt = .now
             }
