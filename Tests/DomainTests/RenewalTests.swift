@@ -165,6 +165,31 @@ import Testing
             #expect(after.nextActionAt == start + 3 * 86_400, "\(decision)")
         }
     }
+
+    @Test(arguments: [
+        (RenewalDecision.paid(captureID: "C1"), ChargeAttempt.State.absent), (.unpaid, .absent), (.waive, .void),
+        (.paid(captureID: "C2"), .captured),
+    ])
+    func `a charge in review of a period that another one paid is settled by a person's word`(
+        decision: RenewalDecision,
+        becomes: ChargeAttempt.State
+    ) {
+        var state = self.state()
+        state.current = 2
+        state.frontier = 2
+        state.nextActionAt = nil
+        state.periods = [ChargePeriod(number: 1, dueAt: start + 86_400, status: .paid)]
+        state.periods[0].captureID = "C1"
+        var attempt = ChargeAttempt(key(1, 1, 1), at: start + 86_400)
+        attempt.state = .review
+        state.attempts = [attempt]
+        let (after, commands) = reducer.reduce(state, .resolve(period: 1, decision), at: start + 90_000)
+        #expect(after.attempt(key(1, 1, 1))?.state == becomes)
+        #expect(after.period(1)?.captureID == "C1")
+        #expect(after.nextActionAt == start + 2 * 86_400, "or the buyer would never be charged again")
+        let twice = RenewalCommand.alarm(.chargedTwice(period: 1, captureID: "C1", and: "C2"))
+        #expect(commands == (becomes == .captured ? [twice] : []))
+    }
 }
 
 @Suite struct `The first charge, at the activation` {

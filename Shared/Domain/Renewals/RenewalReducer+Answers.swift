@@ -135,7 +135,7 @@ extension RenewalReducer.Turn {
         }
     }
 
-    private mutating func captured(_ index: Int, _ captureID: String) {
+    mutating func captured(_ index: Int, _ captureID: String) {
         let key = state.attempts[index].key
         let wasKnown = state.attempts[index].state == .captured
         settle(index, .captured)

@@ -71,10 +71,14 @@ extension RenewalReducer.Turn {
     // MARK: A person's word
 
     mutating func resolve(_ number: Int, _ decision: RenewalDecision) {
-        guard let period = periodIndex(number), state.periods[period].status.isOwed else { return }
+        guard let period = periodIndex(number) else { return }
         let open = state.attempts.firstIndex { $0.key.period == number && $0.state.isOpen }
         // What is on its way decides itself; a person's word is for what stands still.
         if let open, state.attempts[open].state != .review { return }
+        guard state.periods[period].status.isOwed else {
+            if let open { close(open, of: state.periods[period], decision) }
+            return
+        }
         switch decision {
         case .paid(let captureID):
             if let open {
@@ -89,6 +93,17 @@ extension RenewalReducer.Turn {
             if let open { settle(open, .void) }
             state.periods[period].status = .waived
             if number == state.current { moveOn() }
+        }
+    }
+
+    /// A charge in review of a period that is paid, or let go, without it: while it is open nothing that follows is charged.
+    private mutating func close(_ index: Int, of period: ChargePeriod, _ decision: RenewalDecision) {
+        switch decision {
+        case .paid(let captureID?) where captureID != period.captureID: captured(index, captureID)
+        case .paid(nil): settle(index, .duplicate)
+        // The money that was found is another charge's.
+        case .paid, .unpaid: settle(index, .absent)
+        case .waive: settle(index, .void)
         }
     }
 }
