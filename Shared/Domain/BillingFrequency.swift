@@ -12,6 +12,16 @@ package enum BillingFrequency: String, Sendable, Codable, CaseIterable {
         self.date(date, plus: 1) ?? date
     }
 
+    /// Likewise, for one of the due dates that are counted from `anchor`: 31 January, 28 February, 31 March.
+    ///
+    /// - Parameter anchor: nil where nobody knows it.
+    package func next(after date: Date, of anchor: Date?) -> Date {
+        let (unit, isMonths) = step
+        guard let anchor, isMonths else { return next(after: date) }
+        // Because nil is for years beyond 9999.
+        return CivilTime.adding(months: unit, to: date, onDayOf: anchor) ?? date
+    }
+
     /// `count` steps after `anchor`, always counted from it: 31 January, 28 February, 31 March.
     ///
     /// Nil for a count so large that the calendar ends.

@@ -57,6 +57,27 @@ import Testing
         #expect(order.access(at: 31).paidThrough == day(61))
     }
 
+    @Test(arguments: [("2026-01-31", "2026-02-28", "2026-03-31"), ("2026-01-30", "2026-02-28", "2026-03-30")])
+    func `F3: a renewal at the end of a short month pays until the day of the sale`(
+        sold: String,
+        paid: String,
+        due: String
+    ) throws {
+        func noon(_ text: String) throws -> Date { try Date("\(text)T12:00:00Z", strategy: .iso8601) }
+        func time(_ text: String) throws -> Double { try noon(text).timeIntervalSince(Story.soldAt) / 86_400 }
+        let order = Story.order(
+            story.sale(at: try time(sold), frequency: .month),
+            story.payment(1, at: try time(paid), frequency: .month)
+        )
+        let (later, next) = (try time(paid) + 1, try noon(due))
+        #expect(order.access(at: later).paidThrough == next)
+        // A resume begins a new month.
+        var resumed = order
+        resumed.merge(Order(story.resume(at: try time(paid) - 0.001), heardAt: .distantPast))
+        let anew = try noon("2026-03-28")
+        #expect(resumed.access(at: later).paidThrough == anew)
+    }
+
     @Test func `F3: a late renewal revives what had ended`() {
         let order = Story.order(
             story.subscription(),

@@ -60,7 +60,7 @@ extension OrderItem {
     /// Source: rules F3 and F8.
     package var paidThrough: Date? {
         let renewals = payments.values.compactMap { payment in
-            payment.nextDue ?? (payment.frequency ?? frequency)?.next(after: payment.paidAt)
+            payment.nextDue ?? (payment.frequency ?? frequency)?.next(after: payment.paidAt, of: billing(of: payment))
         }
         return latest(soldThrough, renewals.max())
     }
@@ -72,6 +72,15 @@ extension OrderItem {
 
     private var frequency: BillingFrequency? {
         sale?.frequency ?? payments.values.compactMap(\.frequency).max()
+    }
+
+    /// What the due dates about a payment are counted from: the last resume before it, else the sale, or the end of its
+    /// trial. Source: rule F6.
+    private func billing(of payment: ItemPayment) -> Date? {
+        if let suspension, suspension.kind == .resumed, suspension.at <= payment.paidAt { return suspension.at }
+        guard let sale, let due = soldThrough, let frequency else { return nil }
+        let isTrial = abs(frequency.next(after: sale.soldAt).timeIntervalSince(due)) > 86_400
+        return isTrial ? due : sale.soldAt
     }
 
     /// Whether it is paid for again and again, or in instalments.

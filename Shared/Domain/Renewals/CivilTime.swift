@@ -7,14 +7,19 @@ package enum CivilTime {
     /// The same time of day `months` later; the last day of a shorter month stands in for a day it does not have.
     ///
     /// Nil where the years run out (they are kept within 1 to 9999).
-    package static func adding(months: Int, to date: Date) -> Date? {
+    /// - Parameter anchor: where the month of `date` ends before this one's day, its last day stands in for it already.
+    package static func adding(months: Int, to date: Date, onDayOf anchor: Date? = nil) -> Date? {
         guard let (day, rest) = split(date) else { return nil }
         let civil = civil(of: day)
         let (month, overflow) = (civil.year * 12 + civil.month - 1).addingReportingOverflow(months)
         guard !overflow, (12..<120_000).contains(month) else { return nil }
+        var wanted = civil.day
+        if let anchor = anchor.flatMap(split), civil.day == length(ofMonth: civil.month, in: civil.year) {
+            wanted = max(wanted, Self.civil(of: anchor.day).day)
+        }
         let (year, number) = (month / 12, month % 12 + 1)
         let last = length(ofMonth: number, in: year)
-        return join(dayNumber(year, number, min(civil.day, last)), rest)
+        return join(dayNumber(year, number, min(wanted, last)), rest)
     }
 
     package static func adding(days: Int, to date: Date) -> Date? {
