@@ -69,6 +69,20 @@ import Testing
         #expect(events[1].item?.subscription?.nextDue == Self.date("2027-06-11T10:00:00Z"))
     }
 
+    @Test func `who resumes right after a renewal at a month's end has paid longer than until the next payment`()
+        async throws
+    {
+        let order = try await buy("monthly")
+        _ = try await ledger.renew(order.id, nil)
+        _ = try await ledger.pause(order.id, nil)
+        let own = try await ledger.resume(order.id, nil)[1].item?.subscription
+        #expect(own?.nextDue == Self.date("2027-03-28T10:00:02Z"))
+        #expect(own?.paidUntil == Self.date("2027-03-31T10:00:00Z"))
+        #expect(
+            try await ledger.renew(order.id, nil)[0].item?.subscription?.paidUntil == Self.date("2027-04-28T10:00:02Z")
+        )
+    }
+
     @Test func `declines add up until a payment succeeds`() async throws {
         let order = try await buy("monthly")
         _ = try await ledger.decline(order.id, nil)

@@ -153,6 +153,7 @@ package actor Ledger {
             guard subscription.state == .paused else { throw .notPossible("the subscription is not paused") }
             subscription.state = .active
             subscription.resumes += 1
+            subscription.paidBefore = subscription.paidUntil
             subscription.anchor = now
             subscription.intervals = 0
             return .tellingThenPaying(.resume)

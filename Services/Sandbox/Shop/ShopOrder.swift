@@ -75,8 +75,15 @@ package struct ShopSubscription: Sendable, Hashable {
     /// The processor's own name of it.
     package var processorID: String { "sub_\(number)" + (resumes > 0 ? "r\(resumes)" : "") }
 
-    /// The end of what is paid.
+    /// The end of what was paid before the last resume, with which due dates begin anew.
+    var paidBefore: Date?
+
+    /// When the next payment is due, which is the end of what the last one paid.
     package var nextDue: Date { frequency.date(after: anchor, intervals: intervals) }
+
+    /// The end of all that is paid. Who paid on the last of a month and again on resuming, a minute later, has paid a day
+    /// more than until the next payment is due.
+    package var paidUntil: Date { paidBefore.map { max($0, nextDue) } ?? nextDue }
 
     package var isOver: Bool { state == .canceled || state == .completed }
 }
