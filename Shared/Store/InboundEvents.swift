@@ -58,6 +58,9 @@ package enum Verdict: Sendable, Hashable {
     case flagged(String)
     case failed(String)
 
+    /// The fact was told before, by another road.
+    package static let known = Verdict.ignored("known")
+
     package var status: InboundEvent.Status {
         switch self {
         case .applied: .applied

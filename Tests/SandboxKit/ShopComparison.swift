@@ -48,24 +48,23 @@ package struct ShopComparison: Sendable {
         let now = Date()
         let (statuses, access, paidThrough): (Set<String>, Bool, Date?)
         if line.refunded >= line.paid, line.paid > 0 {
-            (statuses, access, paidThrough) = (["refunded"], false, line.subscription?.nextDue)
+            (statuses, access, paidThrough) = (["refunded"], false, line.subscription?.paidUntil)
         } else if let own = line.subscription {
-            let isPaid = now < own.nextDue
+            let isPaid = now < own.paidUntil
             // A week of grace after a decline is no longer than a week of slack after silence.
-            let isKept = now < own.nextDue.addingTimeInterval(7 * 86_400)
+            let isKept = now < own.paidUntil.addingTimeInterval(7 * 86_400)
             switch own.state {
             case .completed: (statuses, access, paidThrough) = (["completed"], true, nil)
-            case .canceled: (statuses, access, paidThrough) = ([isPaid ? "ending" : "ended"], isPaid, own.nextDue)
-            case .paused: (statuses, access, paidThrough) = (["paused"], isPaid, own.nextDue)
+            case .canceled: (statuses, access, paidThrough) = ([isPaid ? "ending" : "ended"], isPaid, own.paidUntil)
+            case .paused: (statuses, access, paidThrough) = (["paused"], isPaid, own.paidUntil)
             case .trialing, .active, .pastDue:
-                (statuses, access, paidThrough) = (["active", "past_due", "ended"], isKept, own.nextDue)
+                (statuses, access, paidThrough) = (["active", "past_due", "ended"], isKept, own.paidUntil)
             }
         } else {
             (statuses, access, paidThrough) = (["active"], true, nil)
         }
-        // What is no longer billed has no next payment in the books: then it is counted by the calendar. A payment that a
-        // resume takes seconds after a renewal is taken for that one.
-        let slip: TimeInterval = line.subscription?.state == .active ? 60 : 3 * 86_400
+        // A payment may be entered some seconds after it was due.
+        let slip: TimeInterval = 60
         let isSamePeriod: Bool =
             switch (row.paidThrough, paidThrough) {
             case (let left?, let right?): abs(left.timeIntervalSince(right)) <= slip

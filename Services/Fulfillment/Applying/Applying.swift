@@ -21,12 +21,10 @@ extension Transaction {
             verdict = try applyWithoutOrder(event, of: site, receivedAt: delivery.receivedAt, at: now)
         }
         // A replay finds its own effects, which does not make them another's.
-        if before == .applied, verdict == .ignored(Self.known) { verdict = .applied }
+        if before == .applied, verdict == .known { verdict = .applied }
         try settle(id, verdict, remarks: event.remarks, at: now)
         return .kept(id, verdict)
     }
-
-    private static var known: String { "known" }
 
     /// The event, with its status if it was applied before. Nil when the delivery is done with: one that failed may be
     /// tried again, and one that is replayed.
@@ -106,7 +104,7 @@ extension Transaction {
         guard opens || order.ledger.items.isEmpty else { return .flagged("unmapped") }
         if order.member == nil, order.ledger.buyers.values.newestEmail == nil { return .flagged("no-email") }
         if order.ledger.onlyItem == nil, event.isAboutOnlyItem { return .flagged(OrderFlag.itemUnclear.rawValue) }
-        return isOwn ? .applied : .ignored(Self.known)
+        return isOwn ? .applied : .known
     }
 
     // MARK: About none
@@ -148,7 +146,7 @@ extension Transaction {
             status: .open
         )
         let key = event.naturalKeys().first?.text ?? "delivery/\(event.deliveryKey)"
-        guard try insert(lead, key: key, at: now) else { return .ignored(Self.known) }
+        guard try insert(lead, key: key, at: now) else { return .known }
         try refreshLeads(of: [email.normalized], of: site.id, at: now)
         guard let kept = try self.lead(lead.id), kept.status == .open else { return .applied }
         var facts = MessageFacts()

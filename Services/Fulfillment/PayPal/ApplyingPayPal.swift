@@ -23,7 +23,7 @@ extension Transaction {
         if let news = event.newsKey,
             try !claimNews(event.type, of: news.resource, news.state, for: event.id)
         {
-            return try settled(delivery, .ignored("known"), Audience(), at: now)
+            return try settled(delivery, .known, Audience(), at: now)
         }
 
         let effect: Effect

@@ -56,31 +56,63 @@ package struct BooksComparison: Sendable {
     // MARK: A page
 
     /// Looks at rows, the newest first as they came. Throws what keeps the page from being done; it may be done again.
-    package func look(at rows: [PostValue]) async throws -> Reconciliation.Counts {
+    /// - Parameter edge: the end of the page before; afterwards this one's.
+    package func look(
+        at rows: [PostValue],
+        after edge: inout PageEdge
+    ) async throws -> Reconciliation.Counts {
+        let page = try findings(rows)
+        let sorted = try await sorted(edge.neighbours(of: page) + page)
+        edge.move(over: page, sorted)
         var counts = Reconciliation.Counts()
-        var seen: Set<String> = []
-        var findings: [Finding] = []
-        for row in rows {
-            let entry = BookEntry(row: row, mode: mode)
-            // Because rows that are booked while we read push others onto the next page.
-            if let record = entry.record, !seen.insert(record).inserted { continue }
-            findings.append(try Finding(entry, account: account))
-        }
-        counts.rows = findings.count
-        let ledgers = try await ledgers(of: findings)
-        let groups = Dictionary(grouping: findings) { $0.entry.email?.normalized ?? "\($0.key)" }.values
+        counts.rows = page.count
+        counts.agreed = page.count - sorted.count { $0.acquaintance == .unknown }
+        let groups = Dictionary(grouping: sorted) { $0.finding.entry.email?.normalized ?? "\($0.finding.key)" }.values
         try await withThrowingTaskGroup(of: Reconciliation.Counts.self) { tasks in
             var waiting = groups.makeIterator()
             for _ in 0..<max(1, options.concurrency) {
                 guard let group = waiting.next() else { break }
-                tasks.addTask { try await look(atOneCustomer: group, ledgers) }
+                tasks.addTask { try await look(atOneCustomer: group) }
             }
             while let done = try await tasks.next() {
                 counts.add(done)
-                if let group = waiting.next() { tasks.addTask { try await look(atOneCustomer: group, ledgers) } }
+                if let group = waiting.next() { tasks.addTask { try await look(atOneCustomer: group) } }
             }
         }
         return counts
+    }
+
+    /// The end of a page that was looked at already.
+    package func edge(of rows: [PostValue]) async throws -> PageEdge {
+        let page = try findings(rows)
+        var edge = PageEdge()
+        edge.move(over: page, try await sorted(page))
+        return edge
+    }
+
+    private func findings(_ rows: [PostValue]) throws -> [Finding] {
+        var seen: Set<String> = []
+        return try rows.compactMap { row in
+            let entry = BookEntry(row: row, mode: mode)
+            // Because rows that are booked while we read push others onto the next page.
+            if let record = entry.record, !seen.insert(record).inserted { return nil }
+            return try Finding(entry, account: account)
+        }
+    }
+
+    /// What each is to the ledger of its order; those of one order in the order in which they came.
+    private func sorted(_ findings: [Finding]) async throws -> [SortedFinding] {
+        let ledgers = try await ledgers(of: findings)
+        return Dictionary(grouping: findings) { $0.event.order?.number }
+            .flatMap { number, group -> [SortedFinding] in
+                guard let ledger = number.flatMap({ ledgers[$0] }) else {
+                    return group.map { SortedFinding($0, isBeforeHorizon($0) ? .held : .unknown, nil) }
+                }
+                return zip(group, ledger.acquaintance(with: group.map(\.event)))
+                    .map { finding, acquaintance in
+                        SortedFinding(finding, finding.kind == .unreadable ? .unknown : acquaintance, ledger)
+                    }
+            }
     }
 
     private func ledgers(of findings: [Finding]) async throws -> [String: Order] {
@@ -98,23 +130,23 @@ package struct BooksComparison: Sendable {
     }
 
     /// Healed in the order in which things happened; then how subscriptions stand is looked at, once each.
-    private func look(atOneCustomer findings: [Finding], _ ledgers: [String: Order]) async throws
-        -> Reconciliation.Counts
-    {
+    private func look(atOneCustomer group: [SortedFinding]) async throws -> Reconciliation.Counts {
         var counts = Reconciliation.Counts()
         var record = CustomerRecord(books: books)
-        let unknown = findings.filter { finding in
-            guard let ledger = finding.event.order.flatMap({ ledgers[$0.number] }) else {
-                return !isBeforeHorizon(finding)
-            }
-            return finding.kind == .unreadable || !ledger.knows(finding.event)
+        for witness in group where witness.acquaintance == .witness {
+            try await hear(witness.finding, asking: &record)
         }
-        counts.agreed = findings.count - unknown.count
+        let unknown = group.filter { $0.acquaintance == .unknown }.map(\.finding)
         for finding in unknown.sorted(by: Finding.happenedBefore) {
             counts.count(try await heal(finding, asking: &record))
         }
-        let current = unknown.isEmpty ? ledgers : try await self.ledgers(of: findings)
-        for finding in standings(among: findings, current) {
+        let findings = group.map(\.finding)
+        var ledgers: [String: Order] = [:]
+        for sorted in group {
+            if let number = sorted.finding.event.order?.number { ledgers[number] = sorted.ledger }
+        }
+        if !unknown.isEmpty { ledgers = try await self.ledgers(of: findings) }
+        for finding in standings(among: findings, ledgers) {
             counts.count(try await heal(finding, asking: &record))
         }
         return counts
@@ -135,15 +167,30 @@ package struct BooksComparison: Sendable {
                 state.disagrees(with: known, isOnlyItem: ledger.onlyItem == item)
             else { return nil }
             // Seen after everything that we know to have happened, whatever the two clocks say.
-            let moment = max(now().inWholeSeconds, known.newestMoment.addingTimeInterval(1))
+            let moment = max(
+                beginning(
+                    of: state,
+                    known,
+                    among: findings.filter { $0.item == item && $0.event.order?.number == number }
+                ),
+                known.newestMoment.addingTimeInterval(1)
+            )
             // Because a row that was read once is read again.
             return try? Finding(finding.entry.standing(state, since: moment), account: account)
         }
     }
 
-    // MARK: One finding
+    /// Since when the books prove that a subscription stands so: it runs again since money was taken after the pause, else
+    /// since we see it.
+    private func beginning(of state: BookEntry.State, _ known: OrderItem, among rows: [Finding]) -> Date {
+        let now = now().inWholeSeconds
+        guard state == .active, let pause = known.pauseInForce,
+            let paidAt = rows.filter({ $0.kind == .payment }).compactMap(\.entry.bookedAt).max(), paidAt > pause.at
+        else { return now }
+        return min(paidAt, now)
+    }
 
-    package enum Outcome: Sendable { case agreed, healed, waiting, person }
+    // MARK: One finding
 
     private func heal(_ finding: Finding, asking record: inout CustomerRecord) async throws -> Outcome {
         let kept = try await store.read { try $0.discrepancy(keyed: finding.key, of: site.id) }
@@ -180,6 +227,14 @@ package struct BooksComparison: Sendable {
         return state == .person ? .person : .waiting
     }
 
+    /// Writes down by its own name what the ledger holds by another, so that what happened near it is not taken for it.
+    private func hear(_ witness: Finding, asking record: inout CustomerRecord) async throws {
+        guard case .confirmed(let entry) = witness.confirmed(by: try await record.of(witness.entry.email)) else {
+            return
+        }
+        _ = try await apply(try Finding(entry, account: account))
+    }
+
     private func apply(_ finding: Finding) async throws -> Outcome {
         let moment = now()
         let delivery = InboundDelivery(
@@ -191,9 +246,13 @@ package struct BooksComparison: Sendable {
         )
         do {
             return try await store.transaction { transaction in
-                if try transaction.lockDiscrepancy(finding.key, of: site.id)?.state == .ignored { return .agreed }
+                let kept = try transaction.lockDiscrepancy(finding.key, of: site.id)
+                if kept?.state == .ignored { return .agreed }
                 try transaction.tell(only: options.hearers)
-                let outcome = try settle(try transaction.apply(delivery, at: moment), finding, in: transaction, moment)
+                let applied = try transaction.apply(delivery, at: moment)
+                // By another road, and never missed.
+                let isKnown = if case .kept(_, .known) = applied { kept == nil } else { false }
+                let outcome = isKnown ? .agreed : try settle(applied, finding, in: transaction, moment)
                 if options.isRehearsal { throw Undone(outcome: outcome) }
                 return outcome
             }
@@ -233,27 +292,8 @@ package struct BooksComparison: Sendable {
 
     /// Looks again at what was too young. Answers what became of it.
     package func lookAgain() async throws -> Reconciliation.Counts {
-        var counts = Reconciliation.Counts()
         let end = now().addingTimeInterval(-options.inFlight)
-        var last: Discrepancy.ID?
-        repeat {
-            let page = try await store.read { [last] transaction in
-                try transaction.waitingDiscrepancies(
-                    of: site.id,
-                    at: .thriveCart,
-                    in: mode,
-                    foundBy: end,
-                    after: last,
-                    limit: 100
-                )
-            }
-            for discrepancy in page {
-                counts.rows += 1
-                counts.count(try await lookAgain(at: discrepancy))
-            }
-            last = page.last?.id
-        } while last != nil
-        return counts
+        return try await store.lookAgain(at: .thriveCart, of: site.id, in: mode, foundBy: end, lookAgain(at:))
     }
 
     package func lookAgain(at discrepancy: Discrepancy) async throws -> Outcome {
@@ -277,64 +317,5 @@ package struct BooksComparison: Sendable {
         }
         var record = CustomerRecord(books: books)
         return try await heal(finding, asking: &record)
-    }
-}
-
-/// What the account knows of one customer, asked for at most once.
-struct CustomerRecord: Sendable {
-    private let books: ThriveCartAPI
-    private var answer: ThriveCartCustomer??
-
-    init(books: ThriveCartAPI) {
-        self.books = books
-    }
-
-    mutating func of(_ email: EmailAddress?) async throws -> ThriveCartCustomer? {
-        if let answer { return answer }
-        guard let email else { return nil }
-        let customer = try await books.customer(email)
-        answer = .some(customer)
-        return customer
-    }
-}
-
-extension Reconciliation.Counts {
-    mutating func add(_ other: Self) {
-        rows += other.rows
-        agreed += other.agreed
-        healed += other.healed
-        waiting += other.waiting
-        needsPerson += other.needsPerson
-    }
-
-    mutating func count(_ outcome: BooksComparison.Outcome) {
-        switch outcome {
-        case .agreed: agreed += 1
-        case .healed: healed += 1
-        case .waiting: waiting += 1
-        case .person: needsPerson += 1
-        }
-    }
-}
-
-extension Finding {
-    /// In the provider's time; in one second what begins comes before what ends.
-    static func happenedBefore(_ left: Finding, _ right: Finding) -> Bool {
-        let times = (left.event.occurredAt ?? .distantPast, right.event.occurredAt ?? .distantPast)
-        if times.0 != times.1 { return times.0 < times.1 }
-        let ranks = (left.rank, right.rank)
-        return ranks.0 != ranks.1 ? ranks.0 < ranks.1 : left.key < right.key
-    }
-
-    private var rank: Int {
-        switch kind {
-        case .sale: 0
-        case .payment: 1
-        case .completion, .resume: 2
-        case .pause: 3
-        case .cancellation: 4
-        case .refund: 5
-        default: 6
-        }
     }
 }

@@ -151,6 +151,9 @@ package struct BooksRun: Sendable {
         _ progress: @Sendable (Reconciliation) -> Void
     ) async throws -> Reconciliation {
         var run = begun
+        var edge = PageEdge()
+        // A run that was interrupted saw this page's end already.
+        if run.page > 1 { edge = try await comparison.edge(of: books.transactions(page: run.page - 1).rows) }
         progress(run)
         while true {
             try Task.checkCancellation()
@@ -158,7 +161,7 @@ package struct BooksRun: Sendable {
             if run.page == 1 { run.newest = page.rows.lazy.compactMap(\.bookedAt).first }
             run.total = page.total ?? run.total
             if page.rows.isEmpty { break }
-            run.counts.add(try await comparison.look(at: page.rows))
+            run.counts.add(try await comparison.look(at: page.rows, after: &edge))
             run.page += 1
             if keeps { try await keeping.save(run) }
             progress(run)

@@ -137,3 +137,25 @@ extension BookEntry.State {
         }
     }
 }
+
+extension Finding {
+    /// In the provider's time; in one second what begins comes before what ends.
+    static func happenedBefore(_ left: Finding, _ right: Finding) -> Bool {
+        let times = (left.event.occurredAt ?? .distantPast, right.event.occurredAt ?? .distantPast)
+        if times.0 != times.1 { return times.0 < times.1 }
+        let ranks = (left.rank, right.rank)
+        return ranks.0 != ranks.1 ? ranks.0 < ranks.1 : left.key < right.key
+    }
+
+    private var rank: Int {
+        switch kind {
+        case .sale: 0
+        case .payment: 1
+        case .completion, .resume: 2
+        case .pause: 3
+        case .cancellation: 4
+        case .refund: 5
+        default: 6
+        }
+    }
+}

@@ -38,12 +38,13 @@ package struct MemberResync: Sendable {
         var result = Result()
         result.addresses = try await dependencies.store.read { try $0.addresses(knownWith: email, of: site.id) }
         for address in result.addresses {
+            var edge = PageEdge()
             for number in 1...Self.pages {
                 let page = try await books.transactions(page: number, search: address.original)
                 if page.rows.isEmpty { break }
                 // Because the account's search also finds addresses that only contain this one.
                 let own = page.rows.filter { BookEntry(row: $0, mode: mode).email == address }
-                result.counts.add(try await comparison.look(at: own))
+                result.counts.add(try await comparison.look(at: own, after: &edge))
             }
         }
         return result

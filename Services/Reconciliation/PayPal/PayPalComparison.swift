@@ -74,8 +74,6 @@ package struct PayPalComparison: Sendable {
 
     // MARK: One finding
 
-    package typealias Outcome = BooksComparison.Outcome
-
     func heal(_ finding: PayPalFinding) async throws -> Outcome {
         let kept = try await store.read { try $0.discrepancy(keyed: key(finding.key), of: nil) }
         if kept?.state == .ignored { return .agreed }
@@ -201,27 +199,7 @@ package struct PayPalComparison: Sendable {
 
     /// Looks again at what was too young. Answers what became of it.
     package func lookAgain() async throws -> Reconciliation.Counts {
-        var counts = Reconciliation.Counts()
-        let end = settledTime
-        var last: Discrepancy.ID?
-        repeat {
-            let page = try await store.read { [last] transaction in
-                try transaction.waitingDiscrepancies(
-                    of: nil,
-                    at: .payPal,
-                    in: mode,
-                    foundBy: end,
-                    after: last,
-                    limit: 100
-                )
-            }
-            for discrepancy in page {
-                counts.rows += 1
-                counts.count(try await lookAgain(at: discrepancy))
-            }
-            last = page.last?.id
-        } while last != nil
-        return counts
+        try await store.lookAgain(at: .payPal, of: nil, in: mode, foundBy: settledTime, lookAgain(at:))
     }
 
     /// What has no event is asked of PayPal anew.
