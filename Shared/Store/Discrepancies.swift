@@ -96,9 +96,10 @@ extension Transaction {
         try run(
             """
             INSERT INTO discrepancies (\(raw: Self.columns))
-            VALUES (\(found.id), \(found.site), \(found.merchant), \(found.provider), \(found.mode), \(found.key), \(found.kind),
-                \(found.order), \(found.item), \(found.body), \(found.occurredAt), \(found.foundAt), \(found.state),
-                \(found.reason), \(found.event), \(found.payPalEvent), \(found.settledAt))
+            VALUES (\(found.id), \(found.site), \(found.merchant), \(found.provider), \(found.mode),
+                \(found.key), \(found.kind), \(found.order), \(found.item), \(found.body), \(found.occurredAt),
+                \(found.foundAt), \(found.state), \(found.reason), \(found.event), \(found.payPalEvent),
+                \(found.settledAt))
             ON CONFLICT (site, key) DO UPDATE
             SET body = excluded.body, occurred_at = excluded.occurred_at, state = excluded.state,
                 reason = excluded.reason, event = excluded.event, paypal_event = excluded.paypal_event,
@@ -111,15 +112,15 @@ extension Transaction {
 
     /// The one with this key, held until the end of the transaction.
     package func lockDiscrepancy(_ key: String, of site: Site.ID?) throws(PostgresError) -> Discrepancy? {
-        try discrepancies("WHERE \(Self.own(site)) AND key = \(key) FOR UPDATE").first
+        try discrepancies("WHERE \(Query.books(of: site)) AND key = \(key) FOR UPDATE").first
     }
 
     package func discrepancy(keyed key: String, of site: Site.ID?) throws(PostgresError) -> Discrepancy? {
-        try discrepancies("WHERE \(Self.own(site)) AND key = \(key)").first
+        try discrepancies("WHERE \(Query.books(of: site)) AND key = \(key)").first
     }
 
     package func discrepancy(_ id: Discrepancy.ID, of site: Site.ID?) throws(PostgresError) -> Discrepancy? {
-        try discrepancies("WHERE id = \(id) AND \(Self.own(site))").first
+        try discrepancies("WHERE id = \(id) AND \(Query.books(of: site))").first
     }
 
     /// Of a site, the latest first.
@@ -131,7 +132,7 @@ extension Transaction {
     ) throws(PostgresError) -> [Discrepancy] {
         try discrepancies(
             """
-            WHERE \(Self.own(site))
+            WHERE \(Query.books(of: site))
               AND state = ANY(\(states))
               AND (\(last) IS NULL
                 OR (found_at, id) < (SELECT l.found_at, l.id FROM discrepancies l WHERE l.id = \(last)))
@@ -152,7 +153,7 @@ extension Transaction {
     ) throws(PostgresError) -> [Discrepancy] {
         try discrepancies(
             """
-            WHERE \(Self.own(site))
+            WHERE \(Query.books(of: site))
               AND provider = \(provider)
               AND mode = \(mode)
               AND state = 'found'
@@ -162,12 +163,6 @@ extension Transaction {
             LIMIT \(limit)
             """
         )
-    }
-
-    /// A site's, or PayPal's.
-    private static func own(_ site: Site.ID?) -> Query {
-        guard let site else { return "site IS NULL" }
-        return "site = \(site)"
     }
 
     private func discrepancies(_ condition: Query) throws(PostgresError) -> [Discrepancy] {

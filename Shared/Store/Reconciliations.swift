@@ -154,7 +154,7 @@ extension Transaction {
     ) throws(PostgresError) -> Reconciliation? {
         try reconciliations(
             """
-            WHERE \(Self.own(site))
+            WHERE \(Query.books(of: site))
               AND provider = \(provider)
               AND mode = \(mode)
               AND (kind = 'backfill') = \(isBackfill)
@@ -189,7 +189,7 @@ extension Transaction {
 
     /// Runs of a site, the latest first.
     package func reconciliations(of site: Site.ID?, limit: Int) throws(PostgresError) -> [Reconciliation] {
-        try reconciliations("WHERE \(Self.own(site)) ORDER BY started_at DESC LIMIT \(limit)")
+        try reconciliations("WHERE \(Query.books(of: site)) ORDER BY started_at DESC LIMIT \(limit)")
     }
 
     /// The newest row that any successful run had before it, back-fills too.
@@ -202,7 +202,7 @@ extension Transaction {
             """
             SELECT max(newest)
             FROM reconciliations
-            WHERE \(Self.own(site))
+            WHERE \(Query.books(of: site))
               AND provider = \(provider)
               AND mode = \(mode)
               AND state = 'succeeded'
@@ -241,14 +241,16 @@ extension Transaction {
         .decode(Date?.self).first ?? nil
     }
 
-    /// A site's, or PayPal's.
-    private static func own(_ site: Site.ID?) -> Query {
-        guard let site else { return "site IS NULL" }
-        return "site = \(site)"
-    }
-
     private func reconciliations(_ condition: Query) throws(PostgresError) -> [Reconciliation] {
         try rows("SELECT \(raw: Self.columns) FROM reconciliations \(condition)").values(Reconciliation.init(row:))
+    }
+}
+
+extension Query {
+    /// The condition that a row is about a site's books, or, for nil, about PayPal's, which are no site's.
+    static func books(of site: Site.ID?) -> Query {
+        guard let site else { return "site IS NULL" }
+        return "site = \(site)"
     }
 }
 
