@@ -111,6 +111,26 @@ extension Transaction {
         .values(Merchant.init(row:))
     }
 
+    /// Those who are connected, page by page.
+    package func connectedMerchants(
+        in environment: Merchant.Environment,
+        after last: Merchant.ID?,
+        limit: Int
+    ) throws(PostgresError) -> [Merchant] {
+        try rows(
+            """
+            SELECT \(raw: Self.columns)
+            FROM merchants
+            WHERE environment = \(environment)
+              AND state = 'connected'
+              AND (\(last) IS NULL OR id > \(last))
+            ORDER BY id
+            LIMIT \(limit)
+            """
+        )
+        .values(Merchant.init(row:))
+    }
+
     package func saveProfile(_ profile: Merchant.Profile, of id: Merchant.ID) throws(PostgresError) {
         try run("UPDATE merchants SET profile = \(try Self.json(profile)) WHERE id = \(id)")
     }

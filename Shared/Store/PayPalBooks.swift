@@ -71,29 +71,6 @@ extension Transaction {
 
     // MARK: What is open
 
-    /// Whom to ask, page by page, where what they asked about has not ended.
-    package func connectedMerchants(
-        in environment: Merchant.Environment,
-        after last: Merchant.ID?,
-        limit: Int
-    ) throws(PostgresError) -> [Merchant] {
-        let ids = try rows(
-            """
-            SELECT id
-            FROM merchants
-            WHERE environment = \(environment)
-              AND state = 'connected'
-              AND (\(last) IS NULL OR id > \(last))
-            ORDER BY id
-            LIMIT \(limit)
-            """
-        )
-        .decode(Merchant.ID.self)
-        var found: [Merchant] = []
-        for id in ids { if let merchant = try merchant(id) { found.append(merchant) } }
-        return found
-    }
-
     /// When the oldest charge was first sent whose outcome nobody knows.
     package func oldestOpenCharge(in environment: Merchant.Environment) throws(PostgresError) -> Date? {
         try rows(
@@ -150,44 +127,28 @@ extension Transaction {
         .isEmpty
     }
 
+    /// Captures that PayPal had yet to settle.
     package func pendingCaptures(of merchant: Merchant.ID, until end: Date) throws(PostgresError) -> [String] {
-        try rows(
-            """
-            SELECT id
-            FROM paypal_captures
-            WHERE merchant = \(merchant) AND status = 'PENDING' AND created_at <= \(end)
-            ORDER BY created_at, id
-            """
-        )
-        .decode(String.self)
+        try pending("paypal_captures", of: merchant, until: end)
     }
 
     package func pendingRefunds(of merchant: Merchant.ID, until end: Date) throws(PostgresError) -> [String] {
+        try pending("paypal_refunds", of: merchant, until: end)
+    }
+
+    private func pending(
+        _ table: StaticString,
+        of merchant: Merchant.ID,
+        until end: Date
+    ) throws(PostgresError) -> [String] {
         try rows(
             """
             SELECT id
-            FROM paypal_refunds
+            FROM \(raw: table)
             WHERE merchant = \(merchant) AND status = 'PENDING' AND created_at <= \(end)
             ORDER BY created_at, id
             """
         )
         .decode(String.self)
-    }
-
-    /// Subscriptions that were paid for once and wait for their vault token.
-    package func vaultPending(of merchant: Merchant.ID, until end: Date) throws(PostgresError) -> [VaultSubscription] {
-        let ids = try rows(
-            """
-            SELECT id
-            FROM vault_subscriptions
-            WHERE merchant = \(merchant) AND vault_pending AND created_at <= \(end)
-              AND status NOT IN ('canceled', 'revoked')
-            ORDER BY created_at, id
-            """
-        )
-        .decode(VaultSubscription.ID.self)
-        var found: [VaultSubscription] = []
-        for id in ids { if let subscription = try vaultSubscription(id) { found.append(subscription) } }
-        return found
     }
 }

@@ -1,5 +1,5 @@
 package import Domain
-internal import Foundation
+package import Foundation
 package import Postgres
 
 extension VaultSubscription {
@@ -104,6 +104,22 @@ extension Transaction {
             SELECT \(raw: Self.vaultSubscriptionColumns)
             FROM vault_subscriptions
             WHERE merchant = \(merchant) AND customer_id = \(customerID) AND vault_pending
+            ORDER BY created_at, id
+            """
+        )
+        .values(VaultSubscription.init(row:))
+    }
+
+    /// Those of a merchant that were paid for once by `end` and have yet to hear their vault token.
+    package func vaultPending(of merchant: Merchant.ID, until end: Date) throws(PostgresError) -> [VaultSubscription] {
+        try rows(
+            """
+            SELECT \(raw: Self.vaultSubscriptionColumns)
+            FROM vault_subscriptions
+            WHERE merchant = \(merchant)
+              AND vault_pending
+              AND created_at <= \(end)
+              AND status NOT IN ('canceled', 'revoked')
             ORDER BY created_at, id
             """
         )
