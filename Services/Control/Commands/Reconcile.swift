@@ -27,9 +27,9 @@ struct RunReconciliation: OperatorCommand {
         commandName: "run",
         abstract: "Compare the providers' books with ours now, and heal what was missed.",
         discussion: """
-            Reads the transactions of a site's ThriveCart account from the newest back to what was seen last, and applies what never came by \
-            webhook. It takes as long as 60 requests a minute allow; stopped, it goes on where it stood. With --since it \
-            heals everything from then on, orders too that are older than the API key.
+            Reads the transactions of a site's ThriveCart account from the newest back to what was seen last, and \
+            applies what never came by webhook. It takes as long as 60 requests a minute allow; stopped, it goes on where \
+            it stood. With --since it heals everything from then on, orders too that are older than the API key.
 
             Of PayPal's books, which are those of all merchants, it applies the events that never came, and compares \
             captures, refunds, open orders, vault tokens and how merchants stand. Nothing is charged or refunded.
@@ -82,21 +82,20 @@ struct RunReconciliation: OperatorCommand {
         let payPal = desk.openPayPal
         if provider == .thriveCart || provider == nil, let site = try await sellingSite(desk, hasPayPal: payPal != nil)
         {
-            var comparing = BooksComparison.Options()
-            comparing.isRehearsal = dryRun
-            comparing.inFlight = flight.seconds
-            let wish = BooksRun.Wish(.asked, since: since, comparing: comparing)
             reply.site = site.slug.text
-            reply.runs += try await desk.readBooks(of: site, wish, "comparing").map { BooksRunEntry($0) }
+            reply.runs += try await desk.readBooks(of: site, wish(), "comparing").map { BooksRunEntry($0) }
         }
         if provider == .payPal || provider == nil && payPal != nil {
-            var comparing = PayPalComparison.Options()
-            comparing.isRehearsal = dryRun
-            comparing.inFlight = flight.seconds
-            let wish = PayPalRun.Wish(.asked, since: since, comparing: comparing)
-            reply.runs.append(BooksRunEntry(try await desk.readPayPalBooks(wish)))
+            reply.runs.append(BooksRunEntry(try await desk.readPayPalBooks(wish())))
         }
         return reply
+    }
+
+    private func wish<Options>() -> RunWish<Options> {
+        var comparing = Options()
+        comparing.isRehearsal = dryRun
+        comparing.inFlight = flight.seconds
+        return RunWish(.asked, since: since, comparing: comparing)
     }
 
     /// Where both are meant, a site without a key, or none at all, is no reason not to ask PayPal.

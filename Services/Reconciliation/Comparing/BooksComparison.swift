@@ -12,8 +12,7 @@ package import ThriveCart
 /// then applied by the very code that applies webhooks, in one transaction with the discrepancy that it heals. So a row may
 /// be looked at as often as one likes, by several processes at once, and after any crash.
 package struct BooksComparison: Sendable {
-    package struct Options: Sendable {
-        /// How long a webhook may still be on its way: until then nothing is taken away. Source: rule H3.
+    package struct Options: ComparingOptions {
         package var inFlight: TimeInterval = 600
         package var hearers = Hearers.everybody
         /// Finds, heals in a transaction that is undone, and keeps nothing.

@@ -9,22 +9,7 @@ import ThriveCart
 /// Safe to run twice: a page that was done is found to agree. What it has done is saved after each page; rows that are
 /// booked meanwhile push others to later pages, never to earlier ones, so none is missed.
 package struct BooksRun: Sendable {
-    package struct Wish: Sendable {
-        package var kind: Reconciliation.Kind
-        /// Not further back than this; nil is as far as the kind asks for.
-        package var since: Date?
-        package var comparing: BooksComparison.Options
-
-        package init(
-            _ kind: Reconciliation.Kind,
-            since: Date? = nil,
-            comparing: BooksComparison.Options = BooksComparison.Options()
-        ) {
-            self.kind = kind
-            self.since = since
-            self.comparing = comparing
-        }
-    }
+    package typealias Wish = RunWish<BooksComparison.Options>
 
     /// Rows shift while pages are read, and webhooks are late: what was seen in the last two days is seen again.
     static let overlap: TimeInterval = 48 * 3600
@@ -86,10 +71,10 @@ package struct BooksRun: Sendable {
             options: comparing,
             now: now
         )
-        if comparing.isRehearsal { return try await pages(of: books, fresh, comparison, keeps: false, progress) }
-        let run = try await keeping.begin(fresh)
-        return try await keeping.beating(run) {
-            try await pages(of: books, run, comparison, keeps: true, progress)
+        return try await keeping.run(fresh, isRehearsal: comparing.isRehearsal) { run, save in
+            try await pages(of: books, run, comparison, save, progress)
+        } lookAgain: {
+            try await comparison.lookAgain()
         }
     }
 
@@ -147,7 +132,7 @@ package struct BooksRun: Sendable {
         of books: ThriveCartAPI,
         _ begun: Reconciliation,
         _ comparison: BooksComparison,
-        keeps: Bool,
+        _ save: RunKeeping.Save,
         _ progress: @Sendable (Reconciliation) -> Void
     ) async throws -> Reconciliation {
         var run = begun
@@ -163,13 +148,11 @@ package struct BooksRun: Sendable {
             if page.rows.isEmpty { break }
             run.counts.add(try await comparison.look(at: page.rows, after: &edge))
             run.page += 1
-            if keeps { try await keeping.save(run) }
+            try await save(run)
             progress(run)
             if let floor = run.floor, let oldest = page.rows.compactMap(\.bookedAt).min(), oldest < floor { break }
         }
-        guard keeps else { return run }
-        _ = try await comparison.lookAgain()
-        return try await keeping.finish(run)
+        return run
     }
 }
 

@@ -9,8 +9,30 @@ struct RunKeeping: Sendable {
     let store: Store
     let now: @Sendable () -> Date
 
+    /// Keeps how far a run has come.
+    typealias Save = @Sendable (Reconciliation) async throws -> Void
+
+    /// Begins a run, or goes on with the one that was interrupted; does the work, looks again at what waits, and ends it.
+    ///
+    /// A rehearsal only does the work, and keeps nothing, not even that it was.
+    /// - Parameter work: saves the run at each step from which it can go on.
+    func run(
+        _ fresh: Reconciliation,
+        isRehearsal: Bool,
+        _ work: @escaping @Sendable (Reconciliation, _ save: Save) async throws -> Reconciliation,
+        lookAgain: @escaping @Sendable () async throws -> Reconciliation.Counts
+    ) async throws -> Reconciliation {
+        if isRehearsal { return try await work(fresh) { _ in } }
+        let begun = try await begin(fresh)
+        return try await beating(begun) {
+            let done = try await work(begun) { try await save($0) }
+            _ = try await lookAgain()
+            return try await finish(done)
+        }
+    }
+
     /// The run that was interrupted, or this new one.
-    func begin(_ fresh: Reconciliation) async throws -> Reconciliation {
+    private func begin(_ fresh: Reconciliation) async throws -> Reconciliation {
         try await store.transaction { transaction in
             let running = try transaction.lockRunning(
                 of: fresh.site,
@@ -28,7 +50,7 @@ struct RunKeeping: Sendable {
     }
 
     /// Does the work, saying again and again that the run goes on; stops when another process has it.
-    func beating(
+    private func beating(
         _ run: Reconciliation,
         _ work: @escaping @Sendable () async throws -> Reconciliation
     ) async throws -> Reconciliation {
@@ -72,7 +94,7 @@ struct RunKeeping: Sendable {
         }
     }
 
-    func save(_ run: Reconciliation) async throws {
+    private func save(_ run: Reconciliation) async throws {
         var beaten = run
         beaten.beatAt = now()
         let isOurs = try await store.transaction { [beaten] in try $0.save(beaten) }
@@ -80,7 +102,7 @@ struct RunKeeping: Sendable {
     }
 
     /// Ends the run, and tells the site, or every active site of PayPal's books, what came of it.
-    func finish(_ begun: Reconciliation) async throws -> Reconciliation {
+    private func finish(_ begun: Reconciliation) async throws -> Reconciliation {
         var run = begun
         run.state = .succeeded
         run.endedAt = now()

@@ -12,10 +12,8 @@ package import Store
 /// anything may be looked at as often as one likes, by several processes at once, and after any crash. Nothing is ever
 /// charged, refunded or revoked here: what PayPal does not know, or does not answer, changes nothing.
 package struct PayPalComparison: Sendable {
-    package struct Options: Sendable {
-        /// How long a webhook may still be on its way: until then nothing is taken away. Source: rule H3.
+    package struct Options: ComparingOptions {
         package var inFlight: TimeInterval = 600
-        /// Says what would be healed, and keeps nothing.
         package var isRehearsal = false
 
         package init() {}

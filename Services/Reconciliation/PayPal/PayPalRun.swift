@@ -8,22 +8,8 @@ package import Store
 ///
 /// Safe to run twice: what was healed is found to agree.
 package struct PayPalRun: Sendable {
-    package struct Wish: Sendable {
-        package var kind: Reconciliation.Kind
-        /// Not further back than this; nil is to the end of the last run that succeeded, less the overlap.
-        package var since: Date?
-        package var comparing: PayPalComparison.Options
-
-        package init(
-            _ kind: Reconciliation.Kind,
-            since: Date? = nil,
-            comparing: PayPalComparison.Options = PayPalComparison.Options()
-        ) {
-            self.kind = kind
-            self.since = since
-            self.comparing = comparing
-        }
-    }
+    /// Without a day, to the end of the last run that succeeded, less the overlap.
+    package typealias Wish = RunWish<PayPalComparison.Options>
 
     /// What is compared, in this order: events first, because they say the most.
     package enum Part: Int, Sendable, CaseIterable {
@@ -67,9 +53,11 @@ package struct PayPalRun: Sendable {
             throw ReconciliationProblem.noPayPal
         }
         let fresh = try await fresh(wish, comparison)
-        if wish.comparing.isRehearsal { return try await parts(of: fresh, comparison, keeps: false, progress) }
-        let run = try await keeping.begin(fresh)
-        return try await keeping.beating(run) { try await parts(of: run, comparison, keeps: true, progress) }
+        return try await keeping.run(fresh, isRehearsal: wish.comparing.isRehearsal) { run, save in
+            try await parts(of: run, comparison, save, progress)
+        } lookAgain: {
+            try await comparison.lookAgain()
+        }
     }
 
     private func fresh(_ wish: Wish, _ comparison: PayPalComparison) async throws -> Reconciliation {
@@ -105,7 +93,7 @@ package struct PayPalRun: Sendable {
     private func parts(
         of begun: Reconciliation,
         _ comparison: PayPalComparison,
-        keeps: Bool,
+        _ save: RunKeeping.Save,
         _ progress: @Sendable (Reconciliation) -> Void
     ) async throws -> Reconciliation {
         var run = begun
@@ -137,12 +125,10 @@ package struct PayPalRun: Sendable {
                 }
             }
             run.page += 1
-            if keeps { try await keeping.save(run) }
+            try await save(run)
             progress(run)
         }
-        guard keeps else { return run }
-        _ = try await comparison.lookAgain()
-        return try await keeping.finish(run)
+        return run
     }
 
     private func eachMerchant(
