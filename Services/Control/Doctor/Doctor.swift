@@ -98,6 +98,7 @@ struct Doctor: OperatorCommand {
         if let keys = desks[.keys] { findings += await KeyExamination(keys: keys, database: database).findings() }
         if let redis { findings += await WorkExamination(desk: redis).findings() }
         if let database {
+            findings += await PlanExamination(desk: database).findings()
             findings += await BooksExamination(desk: database).findings()
             findings += await RenewalExamination(desk: database).findings()
         }
