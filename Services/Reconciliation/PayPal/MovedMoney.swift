@@ -15,6 +15,9 @@ struct MoneyRow: Sendable, Hashable {
     var id: String
     var kind: Kind
     var customID: String?
+    /// As PayPal's search has it: money that went out is below zero.
+    var amount: JSON
+    var time: String?
 
     /// Nil for what is neither a payment nor money back, or did not happen: fees, holds, transfers, what was denied.
     init?(_ transaction: JSON) {
@@ -26,6 +29,8 @@ struct MoneyRow: Sendable, Hashable {
         let isOrder = info["paypal_reference_id_type"].string == "ODR"
         self.id = id
         customID = info["custom_field"].string
+        amount = info["transaction_amount"]
+        time = info["transaction_initiation_date"].string
         // Source: PayPal, "Transaction event codes".
         switch (code, reference) {
         case ("T1107", let capture?): kind = .refund(capture: capture)
@@ -141,6 +146,9 @@ extension PayPalComparison {
             let ledger = try await ledger(of: some, merchant)
             for row in some {
                 guard try await isOurs(row, ledger), !Self.isKnown(row, in: ledger) else {
+                    if case .reversal = row.kind, let told = PayPalFinding(reversal: row, of: merchant) {
+                        try await settle(told.key, "PayPal's event came")
+                    }
                     counts.agreed += 1
                     continue
                 }
@@ -198,8 +206,16 @@ extension PayPalComparison {
             else { return try await unknown(.refund, row, of: merchant) }
             return try await heal(finding)
         case .reversal:
-            let reason = "the bank took back capture \(row.capture), and PayPal sent no event of it"
-            return try await note(.refund, "money/\(row.id)", of: merchant, .person, reason)
+            guard let finding = PayPalFinding(reversal: row, of: merchant) else {
+                return try await unknown(.refund, row, of: merchant)
+            }
+            return try await leave(
+                finding,
+                """
+                the bank took back capture \(row.capture), and PayPal sent no event of it: look at it in the merchant's \
+                account, then heal this to take access away, or ignore it
+                """
+            )
         }
     }
 

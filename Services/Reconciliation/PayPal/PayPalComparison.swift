@@ -120,6 +120,13 @@ package struct PayPalComparison: Sendable {
         }
     }
 
+    /// Writes down what a person has to decide: it is applied when somebody has it healed, and never before.
+    func leave(_ finding: PayPalFinding, _ reason: String) async throws -> Outcome {
+        let kept = try await store.read { try $0.discrepancy(keyed: key(finding.key), of: nil) }
+        if kept?.state == .ignored { return .agreed }
+        return try await keep(finding, .person, reason)
+    }
+
     // MARK: What no event tells
 
     /// Writes down what a person has to look at, or that it is as it should be.
@@ -141,13 +148,13 @@ package struct PayPalComparison: Sendable {
     }
 
     /// What was wrong before is as it should be.
-    func settle(_ name: String) async throws {
+    func settle(_ name: String, _ reason: String = "PayPal says otherwise by now") async throws {
         guard !options.isRehearsal else { return }
         let moment = now()
         try await store.transaction { transaction in
             guard var kept = try transaction.lockDiscrepancy(key(name), of: nil), kept.state == .person else { return }
             kept.state = .healed
-            kept.reason = "PayPal says otherwise by now"
+            kept.reason = reason
             kept.settledAt = moment
             try transaction.save(kept)
         }

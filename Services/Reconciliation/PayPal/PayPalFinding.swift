@@ -87,6 +87,23 @@ struct PayPalFinding: Sendable {
         )
     }
 
+    /// What the bank's taking back of a capture should have told. PayPal's search is all that tells it.
+    init?(reversal row: MoneyRow, of merchant: Merchant) {
+        let resource: JSON = [
+            "id": .string(row.id), "status": "COMPLETED", "amount": row.amount, "capture_id": .string(row.capture),
+            "create_time": JSON(row.time), "payer": ["merchant_id": .string(merchant.payPalID)],
+        ]
+        self.init(
+            made: "PAYMENT.CAPTURE.REVERSED",
+            "refund",
+            of: resource.compacted,
+            name: "REVERSAL-\(row.id)",
+            .refund,
+            merchant,
+            order: nil
+        )
+    }
+
     /// What an order without a payment should have told.
     init?(_ order: OrderAnswer, of merchant: Merchant) {
         guard ["APPROVED", "COMPLETED", "VOIDED"].contains(order.status) else { return nil }
