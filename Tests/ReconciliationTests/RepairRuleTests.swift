@@ -286,7 +286,7 @@ import ThriveCart
             let rows = try await shop.store.pool.query(
                 """
                 SELECT source, action, natural_key, before_status, before_access, after_status, after_access,
-                    occurred_at IS NOT NULL
+                    occurred_at < now() - interval '9 days' AND applied_at > now() - interval '1 hour'
                 FROM audit
                 WHERE event = \(event)
                 """

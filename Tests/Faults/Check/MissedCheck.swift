@@ -104,7 +104,7 @@ struct MissedCheck: Sendable {
         report.after = try await ShopComparison(of: shop, in: system.pool)
         report.second = try await reconcile()
         report.again = try await ShopComparison(of: shop, in: system.pool)
-        report.repeated = try await repeated()
+        (report.repeated, report.untold) = try await miscounted()
         report.seconds = (ContinuousClock.now - start) / .seconds(1)
         return report
     }
@@ -205,19 +205,20 @@ struct MissedCheck: Sendable {
 
     private struct NoRun: Error {}
 
-    /// Messages that were staged more often than what they tell happened.
-    private func repeated() async throws -> Int {
+    /// Messages that were staged more often, and less often, than what they tell happened.
+    private func miscounted() async throws -> (repeated: Int, untold: Int) {
         let found = try await system.pool.query("SELECT type, count(*) FROM outbox GROUP BY type")
         let counts = Dictionary(try found.decode((String, Int).self)) { first, _ in first }
         let orders = await shop.ledger.orders
         let items = orders.flatMap(\.items)
-        let most = [
+        let happened = [
             "order.paid": orders.count,
             "member.created": Set(orders.map(\.buyer.email)).count,
             "subscription.renewed": items.reduce(0) { $0 + ($1.subscription?.rebills ?? 0) },
             "order.refunded": items.count { $0.refunded > 0 },
         ]
-        return most.reduce(0) { $0 + max(0, (counts[$1.key] ?? 0) - $1.value) }
+        let excess = happened.map { (counts[$0.key] ?? 0) - $0.value }
+        return (excess.reduce(0) { $0 + max(0, $1) }, excess.reduce(0) { $0 + max(0, -$1) })
     }
 }
 
@@ -236,11 +237,12 @@ struct MissedReport: Sendable {
     var second: MissedCheck.Run?
     var again: ShopComparison?
     var repeated = 0
+    var untold = 0
     var seconds = 0.0
 
     var isRight: Bool {
         after?.differences.isEmpty == true && again?.differences.isEmpty == true && repeated == 0
-            && first?.waiting == 0 && first?.needsPerson == 0 && second?.foundNothing == true
+            && untold == 0 && first?.waiting == 0 && first?.needsPerson == 0 && second?.foundNothing == true
     }
 
     var lines: [String] {
@@ -258,7 +260,7 @@ struct MissedReport: Sendable {
             "reconciliation      \(shown(first)), in \(Int(healing)) s",
             "after               \(wrong(after))",
             "a second one        \(shown(second)); \(wrong(again))",
-            "told twice          \(repeated)",
+            "told twice          \(repeated); never told \(untold)",
         ]
         for difference in (after?.differences ?? []).prefix(10) { lines.append("    \(difference)") }
         lines.append("\(isRight ? "right" : "WRONG") after \(Int(seconds)) s")
