@@ -87,13 +87,6 @@ import Testing
         try await client.call(["CONFIG", "SET", "appendfsync", "always"])
         try await client.call(["CONFIG", "SET", "maxmemory-policy", "noeviction"])
 
-        // A plan that is offered somewhere and that no checkout opens.
-        try await shop.expectOK("plan", "create", "basic", "--name", "Basic")
-        let fix = "gatehouse plan link basic --site demo --item EXTERNAL-ID"
-        #expect(try await examine(shop).report.fix(of: "no item opens the plan basic") == fix)
-        try await shop.expectOK("plan", "link", "basic", "--site", "demo", "--item", "product-7")
-        #expect(try await examine(shop).report.fix(of: "no item opens") == nil)
-
         // A paused queue, a paused entry, and nobody who works.
         try await queue.pause("fulfillment")
         let entry = EndLapsedEntitlements.kind.text

@@ -47,6 +47,17 @@ import ThriveCart
         #expect(try plan(left)["items"] as? [String] == ["product-7"])
     }
 
+    @Test func `H7: the doctor tells of one that no item opens, before anybody pays for it`() async throws {
+        let shop = try await Operator.withShop()
+        try await shop.expectOK("plan", "create", "gold", "--name", "Gold")
+        let found = try await shop.gatehouse("doctor").output
+        #expect(found.contains("demo: no item opens the plan gold"))
+        #expect(found.contains("fix: gatehouse plan link gold --site demo --item EXTERNAL-ID"))
+        #expect(!found.contains("opens the plan basic"))
+        try await shop.expectOK("plan", "link", "gold", "--site", "demo", "--item", "product-8")
+        #expect(try await !shop.gatehouse("doctor").output.contains("no item opens"))
+    }
+
     @Test func `opens for earlier buyers when an item is linked, and closes when it is unlinked`() async throws {
         let shop = try await Operator.withShop()
         try await shop.hears(.sale(try shop.order("40000001", by: "ana@example.com", of: "product-8")))
