@@ -211,7 +211,8 @@ extension Transaction {
         .decode(Date?.self).first ?? nil
     }
 
-    /// How far back the books must be read to see how every open subscription stands: to the oldest of their last payments.
+    /// How far back the books must be read to see how every open subscription stands: to the oldest of their last
+    /// payments.
     ///
     /// Those that have had no access for a month are closed, whatever the books say of them.
     package func oldestOpenPayment(

@@ -8,9 +8,9 @@ package import ThriveCart
 
 /// Compares rows of the books with our ledger, and heals what differs.
 ///
-/// Every row is read as an event and asked for in the ledger. What is not there is confirmed by the customer's record and
-/// then applied by the very code that applies webhooks, in one transaction with the discrepancy that it heals. So a row may
-/// be looked at as often as one likes, by several processes at once, and after any crash.
+/// Every row is read as an event and asked for in the ledger. What is not there is confirmed by the customer's record
+/// and then applied by the very code that applies webhooks, in one transaction with the discrepancy that it heals. So a
+/// row may be looked at as often as one likes, by several processes at once, and after any crash.
 package struct BooksComparison: Sendable {
     package struct Options: ComparingOptions {
         package var inFlight: TimeInterval = 600
@@ -179,8 +179,8 @@ package struct BooksComparison: Sendable {
         }
     }
 
-    /// Since when the books prove that a subscription stands so: it runs again since money was taken after the pause, else
-    /// since we see it.
+    /// Since when the books prove that a subscription stands so: it runs again since money was taken after the pause,
+    /// else since we see it.
     private func beginning(of state: BookEntry.State, _ known: OrderItem, among rows: [Finding]) -> Date {
         let now = now().inWholeSeconds
         guard state == .active, let pause = known.pauseInForce,

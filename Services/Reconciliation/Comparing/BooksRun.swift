@@ -36,8 +36,8 @@ package struct BooksRun: Sendable {
 
     /// Runs to the end of the books, or to where they are known.
     ///
-    /// Throws `ReconciliationProblem`, and what keeps the books or the database from answering: the run then goes on at the
-    /// next call. A rehearsal keeps nothing, not even that it was.
+    /// Throws `ReconciliationProblem`, and what keeps the books or the database from answering: the run then goes on at
+    /// the next call. A rehearsal keeps nothing, not even that it was.
     /// - Parameter progress: hears of every page.
     package func run(
         _ wish: Wish,
@@ -101,8 +101,8 @@ package struct BooksRun: Sendable {
         )
     }
 
-    /// Down to what was seen last less the overlap, and as deep as open subscriptions were paid last: pauses are nowhere
-    /// but in how a subscription stands.
+    /// Down to what was seen last less the overlap, and as deep as open subscriptions were paid last: pauses are
+    /// nowhere but in how a subscription stands.
     private func floor(_ wish: Wish, at moment: Date) async throws -> Date {
         if let since = wish.since { return since }
         let (seen, open) = try await dependencies.store.read { transaction in

@@ -19,8 +19,8 @@ struct SortedFinding: Sendable {
 
 /// The money at the end of a page that the ledger accounts for.
 ///
-/// Two rows that lie seconds apart may be parted by the page's end. Alone, the newer one passes for what the ledger knows of
-/// the older one; beside it, it does not.
+/// Two rows that lie seconds apart may be parted by the page's end. Alone, the newer one passes for what the ledger
+/// knows of the older one; beside it, it does not.
 package struct PageEdge: Sendable {
     private var findings: [Finding] = []
 

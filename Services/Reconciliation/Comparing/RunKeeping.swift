@@ -12,7 +12,8 @@ struct RunKeeping: Sendable {
     /// Keeps how far a run has come.
     typealias Save = @Sendable (Reconciliation) async throws -> Void
 
-    /// Begins a run, or goes on with the one that was interrupted; does the work, looks again at what waits, and ends it.
+    /// Begins a run, or goes on with the one that was interrupted; does the work, looks again at what waits, and ends
+    /// it.
     ///
     /// A rehearsal only does the work, and keeps nothing, not even that it was.
     /// - Parameter work: saves the run at each step from which it can go on.

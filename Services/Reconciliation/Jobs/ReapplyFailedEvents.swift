@@ -7,7 +7,8 @@ import PayPal
 import Postgres
 import Store
 
-/// Puts back the jobs of events that were received and not applied, where a wiped Redis lost them with their dead letters.
+/// Puts back the jobs of events that were received and not applied, where a wiped Redis lost them with their dead
+/// letters.
 ///
 /// Safe to run twice: a job that is in the queue, dead or alive, stands for the new one, and an applied event is known.
 package struct ReapplyFailedEvents: Job {

@@ -212,8 +212,8 @@ extension PayPalComparison {
             return try await leave(
                 finding,
                 """
-                the bank took back capture \(row.capture), and PayPal sent no event of it: look at it in the merchant's \
-                account, then heal this to take access away, or ignore it
+                the bank took back capture \(row.capture), and PayPal sent no event of it: look at it in the \
+                merchant's account, then heal this to take access away, or ignore it
                 """
             )
         }

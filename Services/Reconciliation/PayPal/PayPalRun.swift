@@ -42,8 +42,8 @@ package struct PayPalRun: Sendable {
         self.now = now
     }
 
-    /// Runs to the end. Throws `ReconciliationProblem`, and what keeps PayPal or the database from answering: the run then
-    /// goes on at the next call. A rehearsal keeps nothing, not even that it was.
+    /// Runs to the end. Throws `ReconciliationProblem`, and what keeps PayPal or the database from answering: the run
+    /// then goes on at the next call. A rehearsal keeps nothing, not even that it was.
     /// - Parameter progress: hears of every part and every merchant.
     package func run(
         _ wish: Wish,

@@ -1,8 +1,8 @@
 package import Foundation
 
-// Whether a fact is known already, by whatever road it came. Natural keys tell most repeats; a provider's books, though,
-// name a renewal by its time where its webhook names it by its invoice. Two such accounts of one item, at about the same
-// time, are one fact; each account is one of at most one other, the nearest.
+// Whether a fact is known already, by whatever road it came. Natural keys tell most repeats; a provider's books,
+// though, name a renewal by its time where its webhook names it by its invoice. Two such accounts of one item, at about
+// the same time, are one fact; each account is one of at most one other, the nearest.
 
 /// What a row of the books is to the ledger.
 package enum Acquaintance: Sendable, Hashable {
@@ -42,7 +42,8 @@ extension Order {
         }
     }
 
-    /// The payment or the refund that an event tells; nil for other events, and for an item that the ledger does not know.
+    /// The payment or the refund that an event tells; nil for other events, and for an item that the ledger does not
+    /// know.
     private func money(of event: CheckoutEvent) -> (ItemKey, OrderItem)? {
         let reference: ItemReference
         switch event.fact {
