@@ -3,6 +3,7 @@ package import Foundation
 package import Jobs
 package import Logging
 package import Outbound
+internal import Postgres
 package import Sealing
 package import Store
 
