@@ -48,7 +48,7 @@ final class ShopSystem: @unchecked Sendable {
             "PAYPAL_CLIENT_SECRET": RunningPayPal.clientSecret, "PAYPAL_PARTNER_MERCHANT_ID": RunningPayPal.partner,
             "PAYPAL_WEBHOOK_ID": webhook.id, "PAYPAL_WEBHOOK_ROOTS": directory + "/roots.pem",
         ]
-        try await run(Gatehouse.program("gatehouse"), ["migrate"], environment: environment)
+        try await run(builtProgram("gatehouse"), ["migrate"], environment: environment)
         let ports = [
             ("ingress", "INGRESS_PORT", ingress), ("fulfillment", "FULFILLMENT_HEALTH_PORT", try freePort()),
             ("notifications", "NOTIFICATIONS_HEALTH_PORT", try freePort()), ("product-api", "PRODUCT_API_PORT", api),
@@ -58,7 +58,7 @@ final class ShopSystem: @unchecked Sendable {
         for (program, _, _) in ports {
             let log = "\(directory)/\(program).log"
             processes.append(
-                try ServerProcess(.init(Gatehouse.program(program), [], environment: environment, log: log))
+                try ServerProcess(.init(builtProgram(program), [], environment: environment, log: log))
             )
         }
         for (_, _, port) in ports {
@@ -71,7 +71,7 @@ final class ShopSystem: @unchecked Sendable {
     /// Runs `gatehouse …`, as an operator would; throws when it fails.
     @discardableResult
     func gatehouse(_ words: [String]) async throws -> String {
-        try await run(Gatehouse.program("gatehouse"), words, environment: environment)
+        try await run(builtProgram("gatehouse"), words, environment: environment)
     }
 
     var logs: String { processes.map(\.lastWords).joined(separator: "\n") }

@@ -145,6 +145,11 @@ package final class ServerProcess: Sendable {
     }
 }
 
+/// Where our programs are: they were built beside the one that runs now.
+package let builtPrograms = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
+
+package func builtProgram(_ name: String) -> String { builtPrograms.appending(path: name).path }
+
 /// Runs a command to its end and answers what it wrote. Throws when it fails.
 @discardableResult
 package func run(
