@@ -198,7 +198,13 @@ let package = Package(
         processTests("Fulfillment", ["FulfillmentJobs"]),
         processTests("PayPal", ["SandboxKit", "SandboxPages"]),
         tests("Web", [.hummingbird, .httpTypes, .log, .metrics]),
-        tests("Boot", ["Jobs", "PayPal", "Postgres", "Redis", "Sealing", "Web", .configuration, .log]),
+        tests(
+            "Boot",
+            [
+                "Jobs", "PayPal", "Postgres", "Redis", "Sealing", "Web", "fulfillment", "ingress", "notifications",
+                "product-api", "reconciliation", "renewals", "sandbox", .configuration, .log,
+            ]
+        ),
         processTests("Ingress", ["IngressRoutes", "FulfillmentJobs", "ThriveCart", "ingress", .lifecycle]),
         processTests(
             "Control",

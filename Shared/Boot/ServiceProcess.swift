@@ -59,7 +59,8 @@ package final class ServiceProcess: Sendable {
             exit(0)
         } catch let problem as PortProblem {
             process.logger.critical("can't listen", metadata: ["error": "\(problem)"])
-            let line = "\(name) can't start: \(problem). Set \(Variable.port(of: name)) or HOST to what is free.\n"
+            let variable = process.settings.ports.variable(of: name, port: problem.port)
+            let line = "\(name) can't start: \(problem). Set \(variable) or HOST to what is free.\n"
             FileHandle.standardError.write(Data(line.utf8))
             exit(78)  // EX_CONFIG
         } catch {

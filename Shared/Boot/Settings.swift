@@ -51,6 +51,19 @@ package struct Settings: Sendable {
         package let ingress, productAPI, admin, sandbox, sandboxPayPal: Int
         /// Where workers answer about their health.
         package let fulfillment, renewals, reconciliation, notifications: Int
+
+        /// The variable that told a process to listen there.
+        func variable(of process: String, port: Int) -> String {
+            let all: KeyValuePairs<Variable, Int> = [
+                .ingressPort: ingress, .productAPIPort: productAPI, .adminPort: admin, .sandboxPort: sandbox,
+                .sandboxPayPalPort: sandboxPayPal, .fulfillmentHealthPort: fulfillment,
+                .renewalsHealthPort: renewals, .reconciliationHealthPort: reconciliation,
+                .notificationsHealthPort: notifications,
+            ]
+            let head = process.uppercased().replacing("-", with: "_") + "_"
+            let own = all.first { $0.key.rawValue.hasPrefix(head) && $0.value == port }
+            return own?.key.rawValue ?? "the port"
+        }
     }
 
     /// How we call addresses that others gave us.

@@ -165,12 +165,3 @@ package enum Variable: String, CaseIterable, Sendable {
         }
     }
 }
-
-extension Variable {
-    /// The variable that says on which port a process listens.
-    static func port(of process: String) -> String {
-        let head = process.uppercased().replacing("-", with: "_")
-        let variable = allCases.first { $0.rawValue == "\(head)_PORT" || $0.rawValue == "\(head)_HEALTH_PORT" }
-        return variable?.rawValue ?? "the port"
-    }
-}
