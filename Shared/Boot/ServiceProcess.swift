@@ -193,6 +193,11 @@ package final class ServiceProcess: Sendable {
     }
 }
 
+/// A lost race, a server that restarts: the same job may succeed later, and an outage spends none of its attempts.
+///
+/// Because the driver and the queue know nothing of each other, it is said here, where every process has both.
+extension PostgresError: TransientError {}
+
 extension SettingsError {
     fileprivate init(missing variable: Variable) {
         self.init(problems: [.init(variable: variable.rawValue, what: "is not set", advice: variable.advice)])
