@@ -57,6 +57,7 @@ let package = Package(
             resources: [.embedInCode("Scripts")]
         ),
         shared("Sealing", [.crypto]),
+        shared("Spawning"),
         shared("Outbound", [.crypto, .nio, .nioHTTP1, .nioPosix, .nioSSL]),
 
         // MARK: What we keep, and whom we hear from
@@ -122,8 +123,8 @@ let package = Package(
             "Notifications",
             "NotificationJobs",
             [
-                "Domain", "Jobs", "Outbound", "Postgres", "Redis", "Sealing", "Store", .lifecycle, .log, .metrics,
-                .mustache,
+                "Domain", "Jobs", "Outbound", "Postgres", "Redis", "Sealing", "Spawning", "Store", .lifecycle, .log,
+                .metrics, .mustache,
             ],
             exclude: ["README.md"],
             resources: [.embedInCode("Mail/Templates")]
@@ -181,7 +182,7 @@ let package = Package(
         kit(
             "TestKit",
             [
-                "COpenSSL", "Domain", "Jobs", "PayPal", "Postgres", "Redis", "Sealing", "Store", "Web",
+                "COpenSSL", "Domain", "Jobs", "PayPal", "Postgres", "Redis", "Sealing", "Spawning", "Store", "Web",
                 .asyncHTTPClient, .hummingbird, .httpTypes, .log, .nio, .nioHTTP1, .nioPosix,
             ]
         ),

@@ -2,6 +2,7 @@ import Foundation
 import Glibc
 import Logging
 package import Redis
+import Spawning
 import Synchronization
 
 /// A private redis-server in its own directory, with all controls of a bad day.

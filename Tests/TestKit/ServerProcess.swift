@@ -1,4 +1,5 @@
 package import Foundation
+import Spawning
 import Synchronization
 
 /// A program that runs beside the tests, until it is stopped or the test process ends.
