@@ -1,3 +1,4 @@
+package import Addresses
 package import Configuration
 package import Domain
 internal import Foundation
@@ -69,7 +70,7 @@ package struct Settings: Sendable {
     /// How we call addresses that others gave us.
     package struct Outgoing: Sendable {
         /// Blocks that are reached although they are not public.
-        package let allowed: [AddressRange]
+        package let allowed: [IPNetwork]
         /// Whether `http://`, any port and the machine's own names are taken: for development.
         package let plain: Bool
         /// How many deliveries one process has under way at once.
@@ -208,9 +209,9 @@ package struct Settings: Sendable {
         return text.hasSuffix("/") ? String(text.dropLast()) : text
     }
 
-    private static func ranges(_ text: String) -> [AddressRange]? {
+    private static func ranges(_ text: String) -> [IPNetwork]? {
         let parts = text.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
-        let ranges = parts.compactMap(AddressRange.init(parsing:))
+        let ranges = parts.compactMap { IPNetwork($0) }
         return ranges.count == parts.count ? ranges : nil
     }
 
