@@ -4,6 +4,7 @@ package import Jobs
 package import Logging
 import Metrics
 package import Outbound
+internal import Postgres
 package import Sealing
 package import Store
 

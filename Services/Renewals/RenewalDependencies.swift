@@ -1,5 +1,5 @@
 package import Domain
-package import Foundation
+internal import Foundation
 package import Jobs
 import Logging
 package import PayPal
@@ -9,11 +9,12 @@ package import Store
 
 /// What the renewals' jobs work with.
 package struct RenewalDependencies: Sendable {
-    package var store: Store
-    package var paypal: PayPalClient
-    package var sealer: Sealer
-    package var queue: JobQueue
-    package var options: RenewalOptions
+    package let store: Store
+    package let paypal: PayPalClient
+    package let sealer: Sealer
+    package let queue: JobQueue
+    package let options: RenewalOptions
+    let turns: GatheredTurns
 
     package init(
         store: Store,
@@ -27,6 +28,7 @@ package struct RenewalDependencies: Sendable {
         self.sealer = sealer
         self.queue = queue
         self.options = options
+        turns = GatheredTurns(store, sealer, queue, options)
     }
 }
 

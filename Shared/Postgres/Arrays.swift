@@ -22,19 +22,23 @@ extension PostgresElement where Self: PostgresValue {
     package static func encode(_ array: [Self], into bytes: inout [UInt8]) throws(PostgresValueError) {
         guard postgresType.arrayOID != 0 else { throw PostgresValueError("arrays of \(Self.self) can't be bound") }
         bytes.append(bigEndian: Int32(array.isEmpty ? 0 : 1))
-        bytes.append(bigEndian: Int32(array.contains(where: \.isNull) ? 1 : 0))
+        let hasNulls = bytes.count + 3
+        bytes.append(bigEndian: Int32(0))
         bytes.append(bigEndian: postgresType.oid)
         guard !array.isEmpty else { return }
         bytes.append(bigEndian: Int32(clamping: array.count))
         bytes.append(bigEndian: Int32(1))
 
         for element in array {
-            let place = bytes.count
             bytes.append(bigEndian: Int32(-1))
-            guard !element.isNull else { continue }
+            if element.isNull {
+                bytes[hasNulls] = 1
+                continue
+            }
+            let start = bytes.count
             try element.encode(into: &bytes)
-            let length = Int32(clamping: bytes.count - place - 4)
-            withUnsafeBytes(of: length.bigEndian) { bytes.replaceSubrange(place..<place + 4, with: $0) }
+            let length = UInt32(clamping: bytes.count - start)
+            for byte in 1...4 { bytes[start - byte] = UInt8(truncatingIfNeeded: length >> (8 * (byte - 1))) }
         }
     }
 

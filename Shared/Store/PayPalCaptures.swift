@@ -12,19 +12,31 @@ extension Transaction {
     /// What is told late never takes a capture back: a COMPLETED that comes after REFUNDED changes nothing.
     @discardableResult
     package func save(_ capture: PayPalCapture, at now: Date) throws(PostgresError) -> Bool {
-        let earlier = PayPalCapture.Status.allCases.filter { $0.rank < capture.status.rank }
-        return try run(
-            """
-            INSERT INTO paypal_captures AS c (id, merchant, order_id, subscription, status, amount_minor, currency,
-                created_at, updated_at)
-            VALUES (\(capture.id), \(capture.merchant), \(capture.order), \(capture.subscription), \(capture.status),
-                \(capture.amount.minorUnits), \(capture.amount.currency), \(capture.createdAt), \(now))
-            ON CONFLICT (id) DO UPDATE
-            SET status = excluded.status, updated_at = excluded.updated_at
-            WHERE c.merchant = excluded.merchant
-              AND c.status = ANY(\(earlier))
-            """
-        ) == 1
+        try save([capture], at: now) == 1
+    }
+
+    /// The same for many, no two with one id; how many were kept.
+    @discardableResult
+    func save(_ captures: [PayPalCapture], at now: Date) throws(PostgresError) -> Int {
+        var kept = 0
+        for (status, alike) in Dictionary(grouping: captures, by: \.status) {
+            let earlier = PayPalCapture.Status.allCases.filter { $0.rank < status.rank }
+            kept += try run(
+                """
+                INSERT INTO paypal_captures AS c (id, merchant, order_id, subscription, status, amount_minor, currency,
+                    created_at, updated_at)
+                SELECT n.*, \(now)
+                FROM unnest(\(alike.map(\.id)), \(alike.map(\.merchant)), \(alike.map(\.order)),
+                    \(alike.map(\.subscription)), \(alike.map(\.status)), \(alike.map(\.amount.minorUnits)),
+                    \(alike.map(\.amount.currency)), \(alike.map(\.createdAt))) AS n
+                ON CONFLICT (id) DO UPDATE
+                SET status = excluded.status, updated_at = excluded.updated_at
+                WHERE c.merchant = excluded.merchant
+                  AND c.status = ANY(\(earlier))
+                """
+            )
+        }
+        return kept
     }
 
     package func payPalCapture(_ id: String) throws(PostgresError) -> PayPalCapture? {

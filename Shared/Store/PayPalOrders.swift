@@ -13,13 +13,20 @@ extension Transaction {
     /// Keeps an order, or what is new about it. False when the id belongs to another merchant: then nothing is changed,
     /// and nothing of it may be shown.
     package func save(_ order: PayPalOrder, at now: Date) throws(PostgresError) -> Bool {
-        try run(
+        try save([order], at: now).contains(order.id)
+    }
+
+    /// The same for many, no two with one id; the ids of those that were kept.
+    func save(_ orders: [PayPalOrder], at now: Date) throws(PostgresError) -> Set<String> {
+        let kept = try rows(
             """
             INSERT INTO paypal_orders AS o (id, merchant, subscription, status, amount_minor, currency, custom_id,
                 invoice_id, debug_id, created_at, updated_at)
-            VALUES (\(order.id), \(order.merchant), \(order.subscription), \(order.status),
-                \(order.amount?.minorUnits), \(order.amount?.currency), \(order.customID), \(order.invoiceID),
-                \(order.debugID), \(order.createdAt), \(now))
+            SELECT n.*, \(now)
+            FROM unnest(\(orders.map(\.id)), \(orders.map(\.merchant)), \(orders.map(\.subscription)),
+                \(orders.map(\.status)), \(orders.map(\.amount?.minorUnits)), \(orders.map(\.amount?.currency)),
+                \(orders.map(\.customID)), \(orders.map(\.invoiceID)), \(orders.map(\.debugID)),
+                \(orders.map(\.createdAt))) AS n
             ON CONFLICT (id) DO UPDATE
             SET status = CASE WHEN o.status = 'COMPLETED' THEN o.status ELSE excluded.status END,
                 subscription = coalesce(o.subscription, excluded.subscription),
@@ -28,8 +35,10 @@ extension Transaction {
                 debug_id = coalesce(excluded.debug_id, o.debug_id),
                 updated_at = excluded.updated_at
             WHERE o.merchant = excluded.merchant
+            RETURNING o.id
             """
-        ) == 1
+        )
+        return Set(try kept.decode(String.self))
     }
 
     package func payPalOrder(_ id: String) throws(PostgresError) -> PayPalOrder? {

@@ -17,7 +17,7 @@ import TestKit
 struct ChargeBench {
     var seconds: Double
 
-    private static let connections = 16
+    private static let connections = 128
     private static let merchant = "SANDBXMERCH22"
     private static let keys = "k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 
@@ -50,7 +50,7 @@ struct ChargeBench {
                 "WORKER_CONCURRENCY": "\(Self.connections)", "POSTGRES_POOL": "8",
             ]
         )
-        let merchants = try await ground.addMerchants(Self.merchant, count: 4)
+        let merchants = try await ground.addMerchants(Self.merchant, count: Self.connections / 8)
         try await charge(200, of: merchants, token, ground)  // warm
 
         let count = Int(400 * seconds)

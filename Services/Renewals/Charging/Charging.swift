@@ -8,72 +8,19 @@ import Postgres
 import Sealing
 import Store
 
-/// What came of looking whether something is to be done.
-enum Beginning {
-    case missing
-    case paused(RenewalPause)
-    /// Committed; `committed` is the boot clock's time before the commit.
-    case turn(RenewalTurn, committed: Double)
-}
-
 extension RenewalDependencies {
-    /// The last look, and with the same commit the note that it is being sent.
-    func begin(_ event: RenewalEvent, of id: VaultSubscription.ID, at now: Date) async throws -> Beginning {
-        try await store.transaction { transaction in
-            let committed = BootClock.seconds
-            guard let subscription = try transaction.vaultSubscription(id) else { return .missing }
-            if let pause = try transaction.renewalPauses(for: subscription.merchant).first { return .paused(pause) }
-            let turn = try transaction.advance(
-                id,
-                event,
-                from: .api,
-                reducer: options.reducer,
-                form: options.form,
-                at: now
-            ) { renewal, attempt in
-                try freeze(attempt, of: renewal, transaction)
-            }
-            return turn.map { .turn($0, committed: committed) } ?? .missing
-        }
-    }
-
-    private func freeze(
-        _ attempt: ChargeAttempt,
-        of renewal: LockedRenewal,
-        _ transaction: Transaction
-    ) throws -> FrozenBody? {
-        guard attempt.state.isOpen else { return nil }
-        let subscription = renewal.subscription
-        guard let sealed = try transaction.vaultToken(of: subscription.id) else {
-            throw RenewalError.noVaultToken(subscription.id)
-        }
-        let token = try sealer.openText(sealed, for: VaultSubscription.place(ofTokenOf: subscription.id))
-        let bytes = VaultCharge.body(
-            VaultCharge.Terms(
-                method: VaultCharge.Method(subscription.source),
-                vaultToken: token,
-                amount: subscription.amount,
-                merchant: renewal.merchantPayPalID,
-                description: subscription.description,
-                customID: renewal.customID(attempt.key),
-                invoiceID: renewal.names.invoiceID(period: attempt.key.period)
-            )
-        )
-        let requestID = renewal.names.requestID(attempt)
-        return FrozenBody(sealed: try sealer.seal(bytes, for: FrozenBody.place(of: requestID)), of: bytes)
-    }
-
     /// Does what the reducer decided; answers the state afterwards, nil where nothing was to be done here.
     func carryOut(
         _ command: RenewalCommand,
-        of renewal: LockedRenewal,
+        of turn: RenewalTurn,
         committed: Double,
         _ context: JobContext
     ) async throws -> RenewalState? {
+        let renewal = turn.renewal
         switch command {
         case .send(let key, let fence):
             guard let attempt = renewal.state.attempt(key) else { return nil }
-            return try await send(attempt, fence, of: renewal, committed: committed, context)
+            return try await send(attempt, turn.frozen[key], fence, of: renewal, committed: committed, context)
         case .lookUp(let key, let fence):
             guard let attempt = renewal.state.attempt(key) else { return nil }
             let (finding, trace) = await look(attempt, of: renewal, at: context.now())
@@ -94,14 +41,16 @@ extension RenewalDependencies {
 
     private func send(
         _ attempt: ChargeAttempt,
+        _ justFrozen: FrozenBody?,
         _ fence: Int,
         of renewal: LockedRenewal,
         committed: Double,
         _ context: JobContext
     ) async throws -> RenewalState? {
-        let id = renewal.subscription.id
         let requestID = renewal.names.requestID(attempt)
-        guard let frozen = try await store.read({ try $0.frozenBody(of: id, attempt.key) }) else { return nil }
+        var kept = justFrozen
+        if kept == nil { kept = try await frozenBody(attempt.key, of: renewal.subscription.id) }
+        guard let frozen = kept else { return nil }
         let charge = VaultCharge(
             merchant: renewal.merchantPayPalID,
             requestID: requestID,
@@ -121,6 +70,10 @@ extension RenewalDependencies {
         Counter(label: "renewals_charges_total", dimensions: [("outcome", answer.label)]).increment()
         if case .notDone(let seconds?) = answer { try await queue.hold(options.limit, for: .seconds(seconds)) }
         return try await learn(.answered(attempt.key, fence: fence, answer), from: .api, trace, of: renewal, context)
+    }
+
+    private func frozenBody(_ key: ChargeAttempt.Key, of id: VaultSubscription.ID) async throws -> FrozenBody? {
+        try await store.read { try $0.frozenBody(of: id, key) }
     }
 
     /// An order that takes no money, kept; then its capture, which PayPal does once at most as long as the order lives.
@@ -177,23 +130,19 @@ extension RenewalDependencies {
         of renewal: LockedRenewal,
         _ context: JobContext
     ) async throws -> RenewalState? {
-        let id = renewal.subscription.id
         let now = context.now()
-        let turn = try await store.transaction { transaction in
-            try transaction.advance(
-                id,
-                event,
-                from: source,
-                debugID: trace.anyDebugID,
-                reducer: options.reducer,
-                form: options.form,
-                at: now
-            )
-        }
+        let notice = RenewalNotice(
+            event,
+            of: renewal.subscription.id,
+            from: source,
+            debugID: trace.anyDebugID,
+            at: now
+        )
+        let turn = try await turns.learn(notice)
         try await compareClocks(trace, at: now, context.logger)
         guard let turn else { return nil }
         for command in turn.commands {
-            _ = try await carryOut(command, of: turn.renewal, committed: 0, context)
+            _ = try await carryOut(command, of: turn, committed: 0, context)
             if case .tell(.declined(_, _, let decline, _)) = command, decline.fault != .buyer {
                 try await breakOnRefusals(at: now, logger: context.logger)
             }

@@ -59,9 +59,11 @@ package struct ChargeRenewal: Job {
     }
 
     private func charge(_ deps: RenewalDependencies, _ context: JobContext) async throws -> JobOutcome {
-        if case .wait(let time) = try await deps.queue.take(deps.options.limit) { return .snoozed(time) }
+        if case .wait(let time) = try await deps.turns.mayBegin() { return .snoozed(time) }
         let event: RenewalEvent = isWanted ? .chargeNow(period: period) : .wake
-        let begun = try await deps.begin(event, of: subscription, at: context.now())
+        let begun = try await deps.turns.begin(
+            RenewalNotice(event, of: subscription, from: .api, at: context.now())
+        )
         switch begun {
         case .missing: return .discarded("no such subscription")
         case .paused(let pause):
@@ -70,7 +72,7 @@ package struct ChargeRenewal: Job {
         case .turn(let turn, let committed):
             var state = turn.renewal.state
             for command in turn.commands {
-                if let after = try await deps.carryOut(command, of: turn.renewal, committed: committed, context) {
+                if let after = try await deps.carryOut(command, of: turn, committed: committed, context) {
                     state = after
                 }
             }

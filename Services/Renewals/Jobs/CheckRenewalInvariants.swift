@@ -1,3 +1,4 @@
+import Domain
 import Foundation
 package import Jobs
 import Logging

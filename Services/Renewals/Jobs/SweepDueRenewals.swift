@@ -4,7 +4,7 @@ package import Jobs
 import Logging
 import Metrics
 import Postgres
-package import Store
+import Store
 
 /// Puts into the queue what comes due until the next sweep and what the queue has lost: one job a subscription and period.
 ///

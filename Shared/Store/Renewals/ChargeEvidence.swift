@@ -75,7 +75,7 @@ extension Transaction {
     package func frozenBody(
         of id: VaultSubscription.ID,
         _ key: ChargeAttempt.Key
-    ) throws(PostgresError) -> (sealed: [UInt8], sha256: [UInt8])? {
+    ) throws(PostgresError) -> FrozenBody? {
         let row = try rows(
             """
             SELECT body, body_sha256
@@ -88,6 +88,6 @@ extension Transaction {
         )
         .decode(([UInt8]?, [UInt8]?).self).first
         guard let sealed = row?.0, let digest = row?.1 else { return nil }
-        return (sealed, digest)
+        return FrozenBody(sealed: sealed, sha256: digest)
     }
 }

@@ -44,7 +44,7 @@ package struct RenewalInvariant: Sendable {
               AND (s.next_action_at <= \(now.addingTimeInterval(-2 * 86_400)) OR s.next_action_at IS NULL)
               AND NOT EXISTS (
                   SELECT FROM charge_attempts a
-                  WHERE a.subscription = s.id AND a.state IN ('review', 'settling')
+                  WHERE a.subscription = s.id AND a.state IN ('sending', 'review', 'settling')
               )
               AND NOT EXISTS (
                   SELECT FROM renewal_pauses p

@@ -7,6 +7,32 @@ package struct RenewalTurn: Sendable {
     /// As it is now, committed with the transaction.
     package var renewal: LockedRenewal
     package var commands: [RenewalCommand]
+    /// What is to be sent for the attempts that this turn has begun.
+    package var frozen: [ChargeAttempt.Key: FrozenBody] = [:]
+}
+
+/// An event of one subscription, on its way to the reducer.
+package struct RenewalNotice: Sendable {
+    package var subscription: VaultSubscription.ID
+    package var event: RenewalEvent
+    package var source: ChargeSource
+    /// PayPal's id of the answer that says so.
+    package var debugID: String?
+    package var at: Date
+
+    package init(
+        _ event: RenewalEvent,
+        of subscription: VaultSubscription.ID,
+        from source: ChargeSource,
+        debugID: String? = nil,
+        at: Date
+    ) {
+        self.subscription = subscription
+        self.event = event
+        self.source = source
+        self.debugID = debugID
+        self.at = at
+    }
 }
 
 /// Who says so.
@@ -33,24 +59,58 @@ extension Transaction {
         at now: Date,
         freeze: (LockedRenewal, ChargeAttempt) throws -> FrozenBody? = { _, _ in nil }
     ) throws -> RenewalTurn? {
-        guard var renewal = try lockedRenewal(id, mentioning: event.period, form: form) else { return nil }
-        let before = renewal.state
-        let (state, commands) = reducer.reduce(before, event, at: now)
-        renewal.state = state
-        if state != before {
-            try save(renewal, before: before, at: now) { try freeze(renewal, $0) }
+        let notice = RenewalNotice(event, of: id, from: source, debugID: debugID, at: now)
+        return try advance([notice], reducer: reducer, form: form, freeze: freeze)[0]
+    }
+
+    /// The same for many at once, in few statements; the turns are in the order of the notices.
+    package func advance(
+        _ notices: [RenewalNotice],
+        reducer: RenewalReducer,
+        form: RenewalState.Form,
+        freeze: (LockedRenewal, ChargeAttempt) throws -> FrozenBody? = { _, _ in nil }
+    ) throws -> [RenewalTurn?] {
+        try planForGrowth()
+        var turns: [RenewalTurn?] = Array(repeating: nil, count: notices.count)
+        var waiting = Array(notices.indices)
+        // Of two notices of one subscription the second is taken to what the first has made of it.
+        while !waiting.isEmpty {
+            var subscriptions: Set<VaultSubscription.ID> = []
+            let round = waiting.filter { subscriptions.insert(notices[$0].subscription).inserted }
+            waiting.removeAll { round.contains($0) }
+            let taken = try advanceTogether(round.map { notices[$0] }, reducer, form, freeze)
+            for (index, turn) in zip(round, taken) { turns[index] = turn }
         }
-        if let (key, fact) = event.evidence, state.attempt(key) != nil {
-            try keepEvidence(fact, of: key, id, source, debugID: debugID, at: now)
+        return turns
+    }
+
+    /// Notices of different subscriptions.
+    private func advanceTogether(
+        _ notices: [RenewalNotice],
+        _ reducer: RenewalReducer,
+        _ form: RenewalState.Form,
+        _ freeze: (LockedRenewal, ChargeAttempt) throws -> FrozenBody?
+    ) throws -> [RenewalTurn?] {
+        let ids = notices.map(\.subscription)
+        let periods = zip(ids, notices.map(\.event.period)).compactMap { id, period in period.map { (id, $0) } }
+        let renewals = try lockedRenewals(ids, mentioning: Dictionary(uniqueKeysWithValues: periods), form: form)
+        var changes = RenewalChanges()
+        let turns = try notices.map { notice -> RenewalTurn? in
+            guard var renewal = renewals[notice.subscription] else { return nil }
+            let before = renewal.state
+            let (state, commands) = reducer.reduce(before, notice.event, at: notice.at)
+            renewal.state = state
+            let frozen = try changes.add(renewal, before: before, at: notice.at, freeze: freeze)
+            if let line = notice.evidence, state.attempt(line.key) != nil { changes.add(line) }
+            return RenewalTurn(renewal: renewal, commands: commands, frozen: frozen)
         }
-        for command in commands {
-            switch command {
-            case .tell(let news): try tell(news, of: renewal, at: now)
-            case .alarm(let alarm): try raise(alarm, of: id, at: now)
-            case .send, .lookUp: break
-            }
+        try changes.write(to: self)
+        for (notice, turn) in zip(notices, turns) {
+            guard let turn else { continue }
+            for case .alarm(let alarm) in turn.commands { try raise(alarm, of: notice.subscription, at: notice.at) }
         }
-        return RenewalTurn(renewal: renewal, commands: commands)
+        try tell(zip(notices, turns).compactMap { notice, turn in turn.map { ($0, notice.at) } })
+        return turns
     }
 
     /// What PayPal's event says of a charge of ours, found by the `custom_id` that we gave it.
@@ -82,23 +142,6 @@ extension Transaction {
         return try chargeAttempts(of: id, in: [0]).last?.key
     }
 
-    private func keepEvidence(
-        _ fact: (what: String, externalID: String?),
-        of key: ChargeAttempt.Key,
-        _ id: VaultSubscription.ID,
-        _ source: ChargeSource,
-        debugID: String?,
-        at now: Date
-    ) throws(PostgresError) {
-        try run(
-            """
-            INSERT INTO charge_evidence (subscription, period, number, seq, source, fact, external_id, debug_id, at)
-            VALUES (\(id), \(key.period), \(key.number), \(key.seq), \(source), \(fact.what), \(fact.externalID),
-                \(debugID), \(now))
-            """
-        )
-    }
-
     package func raise(_ alarm: RenewalAlarm, of id: VaultSubscription.ID, at now: Date) throws(PostgresError) {
         try run(
             """
@@ -106,6 +149,22 @@ extension Transaction {
             VALUES (\(id), \(alarm.period), \(alarm.kind), \(alarm.detail), \(now))
             """
         )
+    }
+}
+
+extension RenewalNotice {
+    fileprivate var evidence: ChargeEvidenceLine? {
+        event.evidence.map { key, fact in
+            ChargeEvidenceLine(
+                subscription: subscription,
+                key: key,
+                source: source,
+                fact: fact.what,
+                externalID: fact.externalID,
+                debugID: debugID,
+                at: at
+            )
+        }
     }
 }
 
@@ -121,7 +180,7 @@ extension RenewalEvent {
         }
     }
 
-    fileprivate var evidence: (ChargeAttempt.Key, (what: String, externalID: String?))? {
+    fileprivate var evidence: (key: ChargeAttempt.Key, fact: (what: String, externalID: String?))? {
         switch self {
         case .wake, .chargeFirst, .end, .chargeNow, .resolve: nil
         case .ordered(let key, _, let order): (key, ("ordered", order))

@@ -19,6 +19,9 @@ package actor Gathering<Item: Sendable, Answer: Sendable> {
         self.work = work
     }
 
+    /// How many wait for a group that is to come.
+    package var waitingCount: Int { waiting.count }
+
     package func callAsFunction(_ item: Item) async throws -> Answer {
         try await withCheckedThrowingContinuation { continuation in
             waiting.append((item, continuation))
@@ -46,13 +49,17 @@ package actor Gathering<Item: Sendable, Answer: Sendable> {
         startIfFree()
     }
 
-    /// One that can't be done must not fail the others.
+    /// One that can't be done must not fail the others. Where the database is away each would only wait for it in turn.
     private func runAlone(
         _ group: [(item: Item, continuation: CheckedContinuation<Answer, any Error>)],
         after error: any Error
     ) async {
+        let isNobodysFault = (error as? PostgresError).map { $0.isTransient && !$0.isSerializationFailure } ?? false
         for member in group {
-            guard group.count > 1 else { return member.continuation.resume(throwing: error) }
+            guard group.count > 1, !isNobodysFault else {
+                member.continuation.resume(throwing: error)
+                continue
+            }
             do {
                 guard let answer = try await work([member.item]).first else { throw WrongCount() }
                 member.continuation.resume(returning: answer)
