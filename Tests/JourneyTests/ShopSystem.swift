@@ -1,5 +1,7 @@
 import FaultKit
 import Foundation
+import FulfillmentJobs
+import Jobs
 import NIOCore
 import NIOHTTP1
 import SandboxKit
@@ -50,7 +52,7 @@ final class ShopSystem: @unchecked Sendable {
         ]
         try await run(builtProgram("gatehouse"), ["migrate"], environment: environment)
         let ports = [
-            ("ingress", "INGRESS_PORT", ingress), ("fulfillment", "FULFILLMENT_HEALTH_PORT", try freePort()),
+            ("fulfillment", "FULFILLMENT_HEALTH_PORT", try freePort()), ("ingress", "INGRESS_PORT", ingress),
             ("notifications", "NOTIFICATIONS_HEALTH_PORT", try freePort()), ("product-api", "PRODUCT_API_PORT", api),
         ]
         for (_, name, port) in ports { environment[name] = "\(port)" }
@@ -61,10 +63,12 @@ final class ShopSystem: @unchecked Sendable {
                 try ServerProcess(.init(builtProgram(program), [], environment: environment, log: log))
             )
         }
-        for (_, _, port) in ports {
+        for (program, _, port) in ports {
             try await eventually(within: .seconds(60)) {
                 try await payPal.ask(.GET, "http://127.0.0.1:\(port)/readyz").status == 200
             }
+            // Or the ingress would wait for its settings until the minute is over.
+            if program == "fulfillment" { try await gatehouse(["schedule", "run", PublishIngressSettings.kind.text]) }
         }
     }
 
