@@ -21,7 +21,8 @@ package import Web
 ///         return [process.server([WebhookRoutes(…).routes], port: process.settings.ports.ingress)]
 ///     }
 ///
-/// Exit codes: 0 after SIGTERM or SIGINT, 78 for settings that can't be used, a taken port among them, 1 for anything else.
+/// Exit codes: 0 after SIGTERM or SIGINT, 78 for settings that can't be used, a taken port among them, 64 for arguments, 1 for
+/// anything else.
 package final class ServiceProcess: Sendable {
     package let name: String
     package let settings: Settings
@@ -43,6 +44,7 @@ package final class ServiceProcess: Sendable {
         needs: Set<Variable>,
         _ assemble: @Sendable (ServiceProcess) async throws -> [any Service]
     ) async -> Never {
+        takeNoArguments(name)
         signal(SIGPIPE, SIG_IGN)  // a log that nobody reads any more must not end us
         raiseFileLimit()
         let process: ServiceProcess
@@ -67,6 +69,14 @@ package final class ServiceProcess: Sendable {
             process.logger.critical("stopped by an error", metadata: ["error": "\(error)"])
             exit(1)
         }
+    }
+
+    /// Whoever writes `--port` would otherwise wonder why another one is listened at.
+    private static func takeNoArguments(_ name: String) {
+        guard let first = CommandLine.arguments.dropFirst().first else { return }
+        let line = "\(name) takes no arguments. Its settings are environment variables; .env.example explains each.\n"
+        FileHandle.standardError.write(Data(line.utf8))
+        exit(["-h", "--help"].contains(first) ? 0 : 64)  // EX_USAGE
     }
 
     /// As many open files as we are allowed: the usual 1 024 are fewer than the connections we are ready to serve.
