@@ -49,14 +49,14 @@ package struct Settings: Sendable {
     package let sandbox: Sandbox
 
     package struct Ports: Sendable, Hashable {
-        package let ingress, productAPI, admin, sandbox, sandboxPayPal: Int
+        package let ingress, productAPI, sandbox, sandboxPayPal: Int
         /// Where workers answer about their health.
         package let fulfillment, renewals, reconciliation, notifications: Int
 
         /// The variable that told a process to listen there.
         func variable(of process: String, port: Int) -> String {
             let all: KeyValuePairs<Variable, Int> = [
-                .ingressPort: ingress, .productAPIPort: productAPI, .adminPort: admin, .sandboxPort: sandbox,
+                .ingressPort: ingress, .productAPIPort: productAPI, .sandboxPort: sandbox,
                 .sandboxPayPalPort: sandboxPayPal, .fulfillmentHealthPort: fulfillment,
                 .renewalsHealthPort: renewals, .reconciliationHealthPort: reconciliation,
                 .notificationsHealthPort: notifications,
@@ -143,7 +143,6 @@ package struct Settings: Sendable {
         ports = Ports(
             ingress: reader.whole(.ingressPort, 1...65535),
             productAPI: reader.whole(.productAPIPort, 1...65535),
-            admin: reader.whole(.adminPort, 1...65535),
             sandbox: reader.whole(.sandboxPort, 1...65535),
             sandboxPayPal: reader.whole(.sandboxPayPalPort, 1...65535),
             fulfillment: reader.whole(.fulfillmentHealthPort, 1...65535),
