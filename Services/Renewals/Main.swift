@@ -32,7 +32,7 @@ await ServiceProcess.run("renewals", needs: Variable.payPal.union([.databaseURL,
         queue: queue,
         runs: [ChargeRenewal.self, CheckRenewalInvariants.self, SweepDueRenewals.self],
         schedule: [.hourly(SweepDueRenewals()), .hourly(CheckRenewalInvariants())],
-        concurrency: settings.workerConcurrency,
+        concurrency: settings.renewals.concurrency,
         options: options,
         logger: process.logger
     )

@@ -101,6 +101,8 @@ package struct Settings: Sendable {
         /// Whether the partner's transaction search shows what merchants capture.
         package let searchesTransactions: Bool
         package let ratePerSecond: Int
+        /// Charges of one process that are under way at once.
+        package let concurrency: Int
         /// Between two tries at something that nobody could say.
         package let retrySeconds: Int
     }
@@ -180,6 +182,7 @@ package struct Settings: Sendable {
             inTwoSteps: reader.choice(.renewalForm, else: RenewalForm.oneStep) == .twoStep,
             searchesTransactions: reader.value(.renewalSearch) { Bool($0.lowercased()) } ?? false,
             ratePerSecond: reader.whole(.renewalRate, 1...10_000),
+            concurrency: reader.whole(.renewalConcurrency, 1...10_000),
             retrySeconds: reader.whole(.renewalRetrySeconds, 1...7200)
         )
         sandbox = Sandbox(

@@ -49,6 +49,7 @@ package enum Variable: String, CaseIterable, Sendable {
     case renewalForm = "RENEWAL_FORM"
     case renewalSearch = "RENEWAL_SEARCH"
     case renewalRate = "RENEWAL_RATE"
+    case renewalConcurrency = "RENEWAL_CONCURRENCY"
     case renewalRetrySeconds = "RENEWAL_RETRY_SECONDS"
 
     case sandboxWebhookURLs = "SANDBOX_WEBHOOK_URLS"
@@ -80,6 +81,7 @@ package enum Variable: String, CaseIterable, Sendable {
         case .renewalForm: "one-step"
         case .renewalSearch: "false"
         case .renewalRate: "50"
+        case .renewalConcurrency: "128"
         case .renewalRetrySeconds: "3600"
         case .payPalAttributionID, .payPalWebhookRoots, .payPalBaseURL: ""
         case .appURL: "http://127.0.0.1:8080"
@@ -144,6 +146,7 @@ package enum Variable: String, CaseIterable, Sendable {
         case .renewalForm: "set it to one-step or two-step"
         case .renewalSearch: "set it to true or false"
         case .renewalRate: "set it to how many charges may begin in a second, 1 to 10000"
+        case .renewalConcurrency: "set it to how many charges one process has under way at once, 1 to 10000"
         case .renewalRetrySeconds: "set it to how long an outage is waited for before PayPal is asked again, 1 to 7200"
         case .payPalClientID: "set it to the client id of the partner's app"
         case .payPalClientSecret: "set it to the secret of the partner's app"

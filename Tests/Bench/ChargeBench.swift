@@ -47,7 +47,7 @@ struct ChargeBench {
                 "RENEWALS_HEALTH_PORT": "\(try freePort())", "PAYPAL_BASE_URL": address,
                 "PAYPAL_CLIENT_ID": "sandbox-partner", "PAYPAL_CLIENT_SECRET": "sandbox-partner-secret",
                 "PAYPAL_PARTNER_MERCHANT_ID": "SANDBXPARTNR2", "RENEWAL_RATE": "10000",
-                "WORKER_CONCURRENCY": "\(Self.connections)", "POSTGRES_POOL": "8",
+                "RENEWAL_CONCURRENCY": "\(Self.connections)", "POSTGRES_POOL": "8",
             ]
         )
         let merchants = try await ground.addMerchants(Self.merchant, count: Self.connections / 8)

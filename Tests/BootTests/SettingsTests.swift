@@ -48,6 +48,7 @@ func settings(_ variables: [String: String], needs: Set<Variable> = []) throws(S
             "REDIS_DURABILITY": "trust",
             "DRAIN_SECONDS": "11", "SHUTDOWN_DELAY_SECONDS": "5",
             "OUTBOUND_ALLOW": "127.0.0.0/8, fd00::/8", "OUTBOUND_PLAIN": "true", "DELIVERY_CONCURRENCY": "3",
+            "RENEWAL_CONCURRENCY": "12",
             "SENDMAIL": "/usr/bin/msmtp -t", "MAIL_FROM": "gate@house.example",
             "SANDBOX_WEBHOOK_URLS": "http://a.example/x, https://b.example/y/",
             "SANDBOX_THRIVECART_ACCOUNT": "shop", "SANDBOX_THRIVECART_SECRET": "pass-3",
@@ -74,6 +75,7 @@ func settings(_ variables: [String: String], needs: Set<Variable> = []) throws(S
         #expect(settings.outbound.allowed.count == 2)
         #expect(settings.outbound.plain)
         #expect(settings.outbound.concurrency == 3)
+        #expect(settings.renewals.concurrency == 12)
         #expect(settings.mail.sendmail == ["/usr/bin/msmtp", "-t"])
         #expect(settings.mail.from != nil)
         #expect(settings.sandbox.webhookURLs == ["http://a.example/x", "https://b.example/y"])

@@ -23,7 +23,7 @@ final class Processes {
             "PAYPAL_PARTNER_MERCHANT_ID": RunningPayPal.partner,
             "RENEWAL_RATE": "10000",
             "RENEWAL_RETRY_SECONDS": "2",
-            "WORKER_CONCURRENCY": "8",
+            "RENEWAL_CONCURRENCY": "8",
             "LOG_LEVEL": "warning",
             "OUTBOUND_ALLOW": "127.0.0.0/8",
             "OUTBOUND_PLAIN": "true",

@@ -20,6 +20,15 @@ struct WorkExamination {
         }
     }
 
+    /// The variable that says how many jobs of a queue one process runs at once.
+    private static func concurrency(of queue: String) -> String {
+        switch queue {
+        case "renewals": "RENEWAL_CONCURRENCY"
+        case "notifications": "DELIVERY_CONCURRENCY"
+        default: "WORKER_CONCURRENCY"
+        }
+    }
+
     private func examine(_ queue: QueueEntry) -> [Finding] {
         var findings: [Finding] = []
         let name = queue.queue
@@ -66,7 +75,8 @@ struct WorkExamination {
                 .warning(
                     .work,
                     "\(name): the oldest job has waited \(Span.text(.seconds(late)))",
-                    fix: "start more workers, or raise WORKER_CONCURRENCY; gatehouse queues --over 10s shows the rates"
+                    fix:
+                        "start more workers, or raise \(Self.concurrency(of: name)); gatehouse queues --over 10s shows the rates"
                 )
             )
         }

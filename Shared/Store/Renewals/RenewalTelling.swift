@@ -13,7 +13,9 @@ extension Transaction {
             for case .tell(let news) in turn.commands {
                 switch news {
                 case .paid(let period, let captureID):
-                    if let payment = RenewalPayment(captureID, of: period, renewal, at: now) { payments.append(payment) }
+                    if let payment = RenewalPayment(captureID, of: period, renewal, at: now) {
+                        payments.append(payment)
+                    }
                 case .declined(let period, let number, let decline, let nextTry):
                     try stageDunningMail(renewal, period, number, decline, nextTry: nextTry, at: now)
                 case .revoked(_, let lastError):
