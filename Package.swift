@@ -57,7 +57,9 @@ let package = Package(
             resources: [.embedInCode("Scripts")]
         ),
         shared("Sealing", [.crypto]),
-        shared("Outbound", [.crypto, .nio, .nioHTTP1, .nioPosix, .nioSSL]),
+        shared("Addresses"),
+        shared("Spawning"),
+        shared("Outbound", ["Addresses", .crypto, .nio, .nioHTTP1, .nioPosix, .nioSSL]),
 
         // MARK: What we keep, and whom we hear from
 
@@ -74,11 +76,14 @@ let package = Package(
 
         // MARK: What every process has
 
-        shared("Web", ["Sealing", .hummingbird, .httpTypes, .nio, .nioHTTP1, .nioHTTPTypes, .log, .metrics]),
+        shared(
+            "Web",
+            ["Addresses", "Sealing", .hummingbird, .httpTypes, .nio, .nioHTTP1, .nioHTTPTypes, .log, .metrics]
+        ),
         shared(
             "Boot",
             [
-                "Domain", "Jobs", "Outbound", "PayPal", "Postgres", "Redis", "Sealing", "Store", "Web",
+                "Addresses", "Domain", "Jobs", "Outbound", "PayPal", "Postgres", "Redis", "Sealing", "Store", "Web",
                 .configuration, .hummingbird, .lifecycle, .log, .metrics, .nio,
             ]
         ),
@@ -89,8 +94,8 @@ let package = Package(
             "Ingress",
             "IngressRoutes",
             [
-                "Domain", "FulfillmentJobs", "Jobs", "Outbound", "PayPal", "Redis", "Sealing", "ThriveCart", "Web",
-                .hummingbird, .httpTypes, .lifecycle, .nio, .log, .metrics,
+                "Addresses", "Domain", "FulfillmentJobs", "Jobs", "Outbound", "PayPal", "Redis", "Sealing",
+                "ThriveCart", "Web", .hummingbird, .httpTypes, .lifecycle, .nio, .log, .metrics,
             ]
         ),
         main("ingress", in: "Ingress", ["IngressRoutes", "PayPal", "Redis", .log]),
@@ -122,8 +127,8 @@ let package = Package(
             "Notifications",
             "NotificationJobs",
             [
-                "Domain", "Jobs", "Outbound", "Postgres", "Redis", "Sealing", "Store", .lifecycle, .log, .metrics,
-                .mustache,
+                "Domain", "Jobs", "Outbound", "Postgres", "Redis", "Sealing", "Spawning", "Store", .lifecycle, .log,
+                .metrics, .mustache,
             ],
             exclude: ["README.md"],
             resources: [.embedInCode("Mail/Templates")]
@@ -181,7 +186,7 @@ let package = Package(
         kit(
             "TestKit",
             [
-                "COpenSSL", "Domain", "Jobs", "PayPal", "Postgres", "Redis", "Sealing", "Store", "Web",
+                "COpenSSL", "Domain", "Jobs", "PayPal", "Postgres", "Redis", "Sealing", "Spawning", "Store", "Web",
                 .asyncHTTPClient, .hummingbird, .httpTypes, .log, .nio, .nioHTTP1, .nioPosix,
             ]
         ),
@@ -192,13 +197,20 @@ let package = Package(
         tool("simulate-queue", in: "SimulateQueue", ["Jobs", "QueueSimulation", "Redis", "TestKit", .arguments, .log]),
         tests("Jobs", ["QueueSimulation", "Redis"]),
         tests("Sealing", ["COpenSSL"]),
-        tests("Outbound", [.asyncHTTPClient, .nio, .nioHTTP1, .nioPosix]),
+        tests("Addresses"),
+        tests("Outbound", ["Addresses", .asyncHTTPClient, .nio, .nioHTTP1, .nioPosix]),
         tests("Store", ["Domain", "Postgres"]),
         tests("ThriveCart", ["Domain"]),
         processTests("Fulfillment", ["FulfillmentJobs"]),
         processTests("PayPal", ["SandboxKit", "SandboxPages"]),
-        tests("Web", [.hummingbird, .httpTypes, .log, .metrics]),
-        tests("Boot", ["Jobs", "PayPal", "Postgres", "Redis", "Sealing", "Web", .configuration, .log]),
+        tests("Web", ["Addresses", .hummingbird, .httpTypes, .log, .metrics]),
+        tests(
+            "Boot",
+            [
+                "Jobs", "PayPal", "Postgres", "Redis", "Sealing", "Web", "fulfillment", "ingress", "notifications",
+                "product-api", "reconciliation", "renewals", "sandbox", .configuration, .log,
+            ]
+        ),
         processTests("Ingress", ["IngressRoutes", "FulfillmentJobs", "ThriveCart", "ingress", .lifecycle]),
         processTests(
             "Control",
@@ -225,7 +237,10 @@ let package = Package(
         ),
         processTests(
             "ProductAPI",
-            ["ProductAPIRoutes", "product-api", "NotificationJobs", "Outbound", "SandboxKit", "SandboxPages"]
+            [
+                "Addresses", "ProductAPIRoutes", "product-api", "NotificationJobs", "Outbound", "SandboxKit",
+                "SandboxPages",
+            ]
         ),
         tests("Deployment", of: [], ["Boot", "Web", .hummingbird, .httpTypes]),
 
@@ -256,7 +271,10 @@ let package = Package(
         ),
         processTests(
             "Notification",
-            ["NotificationJobs", "notifications", "product-api", "ingress", "gatehouse", "Outbound", .nioPosix]
+            [
+                "Addresses", "NotificationJobs", "notifications", "product-api", "ingress", "gatehouse", "Outbound",
+                .nioPosix,
+            ]
         ),
         processTests(
             "Journey",

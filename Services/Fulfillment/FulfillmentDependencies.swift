@@ -39,9 +39,6 @@ extension FulfillmentDependencies {
     }
 }
 
-/// A lost race, a server that restarts: the same job may succeed later.
-extension PostgresError: TransientError {}
-
 extension QueueName {
     package static let fulfillment: QueueName = "fulfillment"
 }

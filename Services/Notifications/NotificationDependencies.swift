@@ -2,6 +2,7 @@ package import Domain
 package import Foundation
 package import Jobs
 package import Logging
+import Metrics
 package import Outbound
 internal import Postgres
 package import Sealing
@@ -60,9 +61,11 @@ package struct NotificationDependencies: Sendable {
             return recorded
         }
         for endpoint in recorded.switchedOff {
+            let (state, owner) = (endpoint.state.rawValue, endpoint.owner.merchant == nil ? "site" : "merchant")
+            Counter(label: "endpoints_switched_off_total", dimensions: [("state", state), ("owner", owner)]).increment()
             logger.warning(
                 "an endpoint is switched off",
-                metadata: ["endpoint": "\(endpoint.id)", "state": "\(endpoint.state.rawValue)"]
+                metadata: ["endpoint": "\(endpoint.id)", "state": "\(state)", "owner": "\(owner)"]
             )
         }
         do {

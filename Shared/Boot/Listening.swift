@@ -24,10 +24,12 @@ struct Listening: Service {
 
 /// Why nobody can listen there.
 struct PortProblem: Error, CustomStringConvertible {
+    var port: Int
     var description: String
 
     /// Nil for what has nothing to do with the address.
     init?(_ code: Int32, host: String, port: Int) {
+        self.port = port
         switch code {
         case EADDRINUSE: description = "port \(port) of \(host) is taken by another process"
         case EACCES: description = "port \(port) is for privileged processes only"

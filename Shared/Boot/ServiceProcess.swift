@@ -21,7 +21,8 @@ package import Web
 ///         return [process.server([WebhookRoutes(…).routes], port: process.settings.ports.ingress)]
 ///     }
 ///
-/// Exit codes: 0 after SIGTERM or SIGINT, 78 for settings that can't be used, a taken port among them, 1 for anything else.
+/// Exit codes: 0 after SIGTERM or SIGINT, 78 for settings that can't be used, a taken port among them, 64 for arguments, 1 for
+/// anything else.
 package final class ServiceProcess: Sendable {
     package let name: String
     package let settings: Settings
@@ -43,6 +44,7 @@ package final class ServiceProcess: Sendable {
         needs: Set<Variable>,
         _ assemble: @Sendable (ServiceProcess) async throws -> [any Service]
     ) async -> Never {
+        takeNoArguments(name)
         signal(SIGPIPE, SIG_IGN)  // a log that nobody reads any more must not end us
         raiseFileLimit()
         let process: ServiceProcess
@@ -59,13 +61,22 @@ package final class ServiceProcess: Sendable {
             exit(0)
         } catch let problem as PortProblem {
             process.logger.critical("can't listen", metadata: ["error": "\(problem)"])
-            let line = "\(name) can't start: \(problem). Set \(Variable.port(of: name)) or HOST to what is free.\n"
+            let variable = process.settings.ports.variable(of: name, port: problem.port)
+            let line = "\(name) can't start: \(problem). Set \(variable) or HOST to what is free.\n"
             FileHandle.standardError.write(Data(line.utf8))
             exit(78)  // EX_CONFIG
         } catch {
             process.logger.critical("stopped by an error", metadata: ["error": "\(error)"])
             exit(1)
         }
+    }
+
+    /// Whoever writes `--port` would otherwise wonder why another one is listened at.
+    private static func takeNoArguments(_ name: String) {
+        guard let first = CommandLine.arguments.dropFirst().first else { return }
+        let line = "\(name) takes no arguments. Its settings are environment variables; .env.example explains each.\n"
+        FileHandle.standardError.write(Data(line.utf8))
+        exit(["-h", "--help"].contains(first) ? 0 : 64)  // EX_USAGE
     }
 
     /// As many open files as we are allowed: the usual 1 024 are fewer than the connections we are ready to serve.
@@ -191,6 +202,11 @@ package final class ServiceProcess: Sendable {
         parts.withLock { $0.closers.append(ClosedAtEnd(close: close)) }
     }
 }
+
+/// A lost race, a server that restarts: the same job may succeed later, and an outage spends none of its attempts.
+///
+/// Because the driver and the queue know nothing of each other, it is said here, where every process has both.
+extension PostgresError: TransientError {}
 
 extension SettingsError {
     fileprivate init(missing variable: Variable) {

@@ -1,3 +1,4 @@
+package import Addresses
 package import Configuration
 package import Domain
 internal import Foundation
@@ -48,15 +49,28 @@ package struct Settings: Sendable {
     package let sandbox: Sandbox
 
     package struct Ports: Sendable, Hashable {
-        package let ingress, productAPI, admin, sandbox, sandboxPayPal: Int
+        package let ingress, productAPI, sandbox, sandboxPayPal: Int
         /// Where workers answer about their health.
         package let fulfillment, renewals, reconciliation, notifications: Int
+
+        /// The variable that told a process to listen there.
+        func variable(of process: String, port: Int) -> String {
+            let all: KeyValuePairs<Variable, Int> = [
+                .ingressPort: ingress, .productAPIPort: productAPI, .sandboxPort: sandbox,
+                .sandboxPayPalPort: sandboxPayPal, .fulfillmentHealthPort: fulfillment,
+                .renewalsHealthPort: renewals, .reconciliationHealthPort: reconciliation,
+                .notificationsHealthPort: notifications,
+            ]
+            let head = process.uppercased().replacing("-", with: "_") + "_"
+            let own = all.first { $0.key.rawValue.hasPrefix(head) && $0.value == port }
+            return own?.key.rawValue ?? "the port"
+        }
     }
 
     /// How we call addresses that others gave us.
     package struct Outgoing: Sendable {
         /// Blocks that are reached although they are not public.
-        package let allowed: [AddressRange]
+        package let allowed: [IPNetwork]
         /// Whether `http://`, any port and the machine's own names are taken: for development.
         package let plain: Bool
         /// How many deliveries one process has under way at once.
@@ -131,7 +145,6 @@ package struct Settings: Sendable {
         ports = Ports(
             ingress: reader.whole(.ingressPort, 1...65535),
             productAPI: reader.whole(.productAPIPort, 1...65535),
-            admin: reader.whole(.adminPort, 1...65535),
             sandbox: reader.whole(.sandboxPort, 1...65535),
             sandboxPayPal: reader.whole(.sandboxPayPalPort, 1...65535),
             fulfillment: reader.whole(.fulfillmentHealthPort, 1...65535),
@@ -198,9 +211,9 @@ package struct Settings: Sendable {
         return text.hasSuffix("/") ? String(text.dropLast()) : text
     }
 
-    private static func ranges(_ text: String) -> [AddressRange]? {
+    private static func ranges(_ text: String) -> [IPNetwork]? {
         let parts = text.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
-        let ranges = parts.compactMap(AddressRange.init(parsing:))
+        let ranges = parts.compactMap { IPNetwork($0) }
         return ranges.count == parts.count ? ranges : nil
     }
 

@@ -8,7 +8,6 @@ package enum Variable: String, CaseIterable, Sendable {
     case host = "HOST"
     case ingressPort = "INGRESS_PORT"
     case productAPIPort = "PRODUCT_API_PORT"
-    case adminPort = "ADMIN_PORT"
     case sandboxPort = "SANDBOX_PORT"
     case sandboxPayPalPort = "SANDBOX_PAYPAL_PORT"
     case fulfillmentHealthPort = "FULFILLMENT_HEALTH_PORT"
@@ -89,7 +88,6 @@ package enum Variable: String, CaseIterable, Sendable {
         case .host: "127.0.0.1"
         case .ingressPort: "8080"
         case .productAPIPort: "8081"
-        case .adminPort: "8082"
         case .sandboxPort: "8090"
         case .sandboxPayPalPort: "8091"
         case .fulfillmentHealthPort: "9101"
@@ -125,7 +123,7 @@ package enum Variable: String, CaseIterable, Sendable {
         case .appKeys: "set it to k1:<key>, with a key from: openssl rand -base64 32"
         case .appURL: "set it to the address others reach us at, such as https://pay.example.com"
         case .host: "set it to an address of this machine, or 0.0.0.0 for all of them"
-        case .ingressPort, .productAPIPort, .adminPort, .sandboxPort, .sandboxPayPalPort, .fulfillmentHealthPort,
+        case .ingressPort, .productAPIPort, .sandboxPort, .sandboxPayPalPort, .fulfillmentHealthPort,
             .renewalsHealthPort, .reconciliationHealthPort, .notificationsHealthPort:
             "set it to a port, 1 to 65535"
         case .trustedProxies: "set it to addresses and networks with commas, such as 10.0.0.0/8,loopback"
@@ -166,14 +164,5 @@ package enum Variable: String, CaseIterable, Sendable {
         case .thriveCartAPI: "set it to where ThriveCart's API is, or to the sandbox's"
         case .thriveCartAPIRate: "set it to how many requests an account has in a minute, 0 to 100000; 0 is no limit"
         }
-    }
-}
-
-extension Variable {
-    /// The variable that says on which port a process listens.
-    static func port(of process: String) -> String {
-        let head = process.uppercased().replacing("-", with: "_")
-        let variable = allCases.first { $0.rawValue == "\(head)_PORT" || $0.rawValue == "\(head)_HEALTH_PORT" }
-        return variable?.rawValue ?? "the port"
     }
 }

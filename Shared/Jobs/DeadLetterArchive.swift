@@ -19,7 +19,8 @@ extension JobQueue {
         to archive: some DeadLetterArchive
     ) async throws -> Int {
         var moved = 0
-        // A page is small because a letter may have megabytes. Letters of a format that only a later release reads stay, and are passed over.
+        // A page is small because a letter may have megabytes. Letters of a format that only a later release reads
+        // stay, and are passed over.
         var passed = 0
         while true {
             let (letters, looked) = try await dead(on: queue, from: passed, count: 25, withPayloads: true)

@@ -1,48 +1,52 @@
-package import NIOCore
+package import Addresses
+internal import NIOCore
 
 /// Which addresses a request may go to whose target somebody typed in.
 ///
 /// Everything that is not plainly public is refused, and so are this machine's own addresses. What is checked is the
 /// address that is then connected to, never the name.
 package struct AddressPolicy: Sendable {
-    private let allowed: [AddressRange]
-    private let own: Set<NetworkAddress>
+    private let allowed: [IPNetwork]
+    private let own: Set<IPAddress>
 
     /// - Parameters:
     ///   - allowed: blocks that are let through all the same, for a shop on the developer's own machine.
     ///   - own: addresses of this machine; by default those of its interfaces now.
-    package init(allowing allowed: [AddressRange] = [], own: Set<NetworkAddress>? = nil) {
+    package init(allowing allowed: [IPNetwork] = [], own: Set<IPAddress>? = nil) {
         self.allowed = allowed
         self.own = own ?? Self.interfaceAddresses()
     }
 
-    package func permits(_ address: NetworkAddress) -> Bool {
+    package func permits(_ address: IPAddress) -> Bool {
         if allowed.contains(where: { $0.contains(address) }) { return true }
         if own.contains(address) || Self.blocked.contains(where: { $0.contains(address) }) { return false }
         return address.embedded.allSatisfy { !own.contains($0) && !Self.isBlocked($0) }
     }
 
-    private static func isBlocked(_ address: NetworkAddress) -> Bool {
+    private static func isBlocked(_ address: IPAddress) -> Bool {
         blocked.contains { $0.contains(address) }
     }
 
     /// Not public by the IANA special-purpose registries, or multicast.
     ///
     /// Source: RFC 6890 and its registries for IPv4 and IPv6.
-    private static let blocked: [AddressRange] = [
-        AddressRange("0.0.0.0/8"), AddressRange("10.0.0.0/8"), AddressRange("100.64.0.0/10"),
-        AddressRange("127.0.0.0/8"), AddressRange("169.254.0.0/16"), AddressRange("172.16.0.0/12"),
-        AddressRange("192.0.0.0/24"), AddressRange("192.0.2.0/24"), AddressRange("192.88.99.0/24"),
-        AddressRange("192.168.0.0/16"), AddressRange("198.18.0.0/15"), AddressRange("198.51.100.0/24"),
-        AddressRange("203.0.113.0/24"), AddressRange("224.0.0.0/4"), AddressRange("240.0.0.0/4"),
-        AddressRange("::/128"), AddressRange("::1/128"), AddressRange("64:ff9b:1::/48"), AddressRange("100::/64"),
-        AddressRange("2001::/23"), AddressRange("2001:db8::/32"), AddressRange("3fff::/20"), AddressRange("5f00::/16"),
-        AddressRange("fc00::/7"), AddressRange("fe80::/10"), AddressRange("fec0::/10"), AddressRange("ff00::/8"),
+    private static let blocked: [IPNetwork] = [
+        IPNetwork(known: "0.0.0.0/8"), IPNetwork(known: "10.0.0.0/8"), IPNetwork(known: "100.64.0.0/10"),
+        IPNetwork(known: "127.0.0.0/8"), IPNetwork(known: "169.254.0.0/16"), IPNetwork(known: "172.16.0.0/12"),
+        IPNetwork(known: "192.0.0.0/24"), IPNetwork(known: "192.0.2.0/24"), IPNetwork(known: "192.88.99.0/24"),
+        IPNetwork(known: "192.168.0.0/16"), IPNetwork(known: "198.18.0.0/15"), IPNetwork(known: "198.51.100.0/24"),
+        IPNetwork(known: "203.0.113.0/24"), IPNetwork(known: "224.0.0.0/4"), IPNetwork(known: "240.0.0.0/4"),
+        IPNetwork(known: "::/128"), IPNetwork(known: "::1/128"), IPNetwork(known: "64:ff9b:1::/48"),
+        IPNetwork(known: "100::/64"),
+        IPNetwork(known: "2001::/23"), IPNetwork(known: "2001:db8::/32"), IPNetwork(known: "3fff::/20"),
+        IPNetwork(known: "5f00::/16"),
+        IPNetwork(known: "fc00::/7"), IPNetwork(known: "fe80::/10"), IPNetwork(known: "fec0::/10"),
+        IPNetwork(known: "ff00::/8"),
     ]
 
-    private static func interfaceAddresses() -> Set<NetworkAddress> {
+    private static func interfaceAddresses() -> Set<IPAddress> {
         // Because a machine that can't list its interfaces still has the block list.
         guard let devices = try? System.enumerateDevices() else { return [] }
-        return Set(devices.compactMap { $0.address.flatMap(NetworkAddress.init) })
+        return Set(devices.compactMap { $0.address.flatMap { IPAddress($0) } })
     }
 }

@@ -1,3 +1,4 @@
+import Addresses
 import NIOCore
 import NIOHTTP1
 import NIOPosix
@@ -119,7 +120,7 @@ final class ConnectionShelf: @unchecked Sendable {
                     let pipeline = channel.pipeline.syncOperations
                     if target.key.isSecure {
                         // SNI knows names only; a literal is checked as the address that it is.
-                        let isName = NetworkAddress(target.key.host) == nil
+                        let isName = IPAddress(target.key.host) == nil
                         try pipeline.addHandler(
                             NIOSSLClientHandler(
                                 context: security.context(),

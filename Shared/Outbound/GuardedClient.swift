@@ -1,3 +1,4 @@
+import Addresses
 package import NIOCore
 import NIOPosix
 import NIOSSL
@@ -148,7 +149,7 @@ package struct GuardedClient: Sendable {
         }
         guard let first = found.first else { throw .unknownHost }
         for address in found {
-            guard let checked = NetworkAddress(address), policy.permits(checked) else { throw .addressNotAllowed }
+            guard let checked = IPAddress(address), policy.permits(checked) else { throw .addressNotAllowed }
         }
         return first
     }
@@ -161,7 +162,7 @@ struct Target: Sendable {
         var isSecure: Bool
         var host: String
         var port: Int
-        var address: NetworkAddress?
+        var address: IPAddress?
     }
 
     let key: Key
@@ -172,7 +173,7 @@ struct Target: Sendable {
     let path: String
 
     init(_ url: EndpointURL, at address: SocketAddress) {
-        key = Key(isSecure: url.isSecure, host: url.host, port: url.port, address: NetworkAddress(address))
+        key = Key(isSecure: url.isSecure, host: url.host, port: url.port, address: IPAddress(address))
         self.address = address
         authority = url.port == (url.isSecure ? 443 : 80) ? url.host : "\(url.host):\(url.port)"
         path = url.path

@@ -9,7 +9,7 @@ extension PostgresPool {
         var opening = 0
         /// In the order they came. Nobody waits while a connection is idle.
         var waiters: [Errand] = []
-        /// When the next look is due at who has waited too long; nil while nobody waits.
+        /// When the next look is due at who has waited too long; nil when none is. It is not called off if all are served.
         var nextLook: ContinuousClock.Instant?
         /// Why the last attempt to connect failed; nil once one succeeded.
         var lastFailure: PostgresError?

@@ -8,37 +8,42 @@ package final class ReplyReader {
     /// Arrays within arrays. hiredis 0.14 itself stops at 7, later ones nowhere.
     package static let maximumDepth = 32
 
-    private let reader: UnsafeMutablePointer<redisReader>
+    /// Nil when there was no memory for one: then the first bytes are refused, which ends the connection like any fault.
+    private let reader: UnsafeMutablePointer<redisReader>?
     private let functions: UnsafeMutablePointer<redisReplyObjectFunctions>
     private let collector = Collector()
 
-    package init() {
+    package convenience init() {
+        self.init(making: redisReaderCreateWithFunctions)
+    }
+
+    /// - Parameter make: hiredis's own, but for tests.
+    init(making make: (UnsafeMutablePointer<redisReplyObjectFunctions>?) -> UnsafeMutablePointer<redisReader>?) {
         functions = .allocate(capacity: 1)
         functions.initialize(to: Collector.functions)
-        guard let reader = redisReaderCreateWithFunctions(functions) else {
-            fatalError("out of memory")
-        }
-        reader.pointee.privdata = Unmanaged.passUnretained(collector).toOpaque()
-        self.reader = reader
+        reader = make(functions)
+        reader?.pointee.privdata = Unmanaged.passUnretained(collector).toOpaque()
     }
 
     deinit {
-        redisReaderFree(reader)
+        if let reader { redisReaderFree(reader) }
         functions.deallocate()
     }
 
     /// Takes the bytes in; they are copied.
     package func feed(_ buffer: ByteBuffer) throws(RedisError) {
+        guard let reader else { throw .connect("no memory for reading its answers") }
         let status = buffer.withUnsafeReadableBytes { bytes in
             redisReaderFeed(reader, bytes.baseAddress?.assumingMemoryBound(to: CChar.self), bytes.count)
         }
-        guard status == REDIS_OK else { throw failure }
+        guard status == REDIS_OK else { throw failure(of: reader) }
     }
 
     /// The next whole answer, or nil when more bytes are needed.
     package func next() throws(RedisError) -> RedisValue? {
+        guard let reader else { return nil }
         var reply: UnsafeMutableRawPointer?
-        guard redisReaderGetReply(reader, &reply) == REDIS_OK else { throw failure }
+        guard redisReaderGetReply(reader, &reply) == REDIS_OK else { throw failure(of: reader) }
         guard reply != nil else { return nil }
         // Because later versions of hiredis read kinds of answers that RESP2 has not, and tell the collector nothing.
         guard let value = collector.take() else { throw .protocolBroken("an unknown kind of answer") }
@@ -46,7 +51,7 @@ package final class ReplyReader {
     }
 
     /// hiredis says where and with which byte it failed; never more of the answer than that.
-    private var failure: RedisError {
+    private func failure(of reader: UnsafeMutablePointer<redisReader>) -> RedisError {
         let text = withUnsafeBytes(of: &reader.pointee.errstr) { raw in
             String(decoding: raw.prefix { $0 != 0 }, as: UTF8.self)
         }

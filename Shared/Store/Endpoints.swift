@@ -36,15 +36,35 @@ extension Transaction {
             .values(Endpoint.init(row:))
     }
 
-    /// Switches it off, by a person or by us, and cancels what waits for it. False when it was off already.
+    /// Those that we switched off and nobody has seen to, the longest first. A merchant who has left, or has named another
+    /// address since, is seen to.
+    package func failedEndpoints() throws(PostgresError) -> [Endpoint] {
+        try rows(
+            """
+            SELECT \(raw: Self.columns)
+            FROM endpoints e
+            WHERE state IN ('delinquent', 'gone')
+              AND NOT EXISTS (
+                SELECT
+                FROM merchants m
+                WHERE m.id = e.merchant
+                  AND (m.state = 'disconnected' OR m.webhooks_url IS DISTINCT FROM e.url))
+            ORDER BY state_since, id
+            """
+        )
+        .values(Endpoint.init(row:))
+    }
+
+    /// Switches it off, by a person or by us, and cancels what waits for it. A person may confirm what we did. False when it
+    /// was off already.
     @discardableResult
     package func disable(_ id: Endpoint.ID, as state: Endpoint.State, at now: Date) throws(PostgresError) -> Bool {
         let changed = try run(
             """
             UPDATE endpoints
-            SET state = \(state), state_since = \(now)
+            SET state = \(state), state_since = CASE state WHEN 'enabled' THEN \(now) ELSE state_since END
             WHERE id = \(id)
-              AND state = 'enabled'
+              AND (state = 'enabled' OR (\(state) = 'disabled' AND state <> 'disabled'))
             """
         )
         guard changed == 1 else { return false }

@@ -106,16 +106,12 @@ extension Transaction {
 
 extension PayPalOrder {
     fileprivate init(row: Row) throws(PostgresError) {
-        let minor: Int64? = try row["amount_minor"]
-        let currency: String? = try row["currency"]
-        var amount: Money?
-        if let minor, let currency { amount = Money(minorUnits: minor, currency: currency) }
         self.init(
             id: try row["id"],
             merchant: try row["merchant"],
             subscription: try row["subscription"],
             status: try row["status"],
-            amount: amount,
+            amount: try Money(row: row),
             customID: try row["custom_id"],
             invoiceID: try row["invoice_id"],
             debugID: try row["debug_id"],

@@ -32,16 +32,12 @@ extension Transaction {
 
 extension PayPalRefund {
     fileprivate init(row: Row) throws(PostgresError) {
-        let minor: Int64? = try row["amount_minor"]
-        let currency: String? = try row["currency"]
-        var amount: Money?
-        if let minor, let currency { amount = Money(minorUnits: minor, currency: currency) }
         self.init(
             id: try row["id"],
             merchant: try row["merchant"],
             capture: try row["capture"],
             status: try row["status"],
-            amount: amount,
+            amount: try Money(row: row),
             createdAt: try row["created_at"]
         )
     }

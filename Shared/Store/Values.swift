@@ -77,6 +77,16 @@ extension Message.Owner {
     }
 }
 
+extension Money {
+    /// Nil where the amount was never told.
+    init?(row: Row) throws(PostgresError) {
+        let minor: Int64? = try row["amount_minor"]
+        let currency: String? = try row["currency"]
+        guard let minor, let currency else { return nil }
+        self.init(minorUnits: minor, currency: currency)
+    }
+}
+
 extension Rows {
     /// Every row as a value; `map` without losing what can go wrong.
     func values<Value>(_ make: (Row) throws(PostgresError) -> Value) throws(PostgresError) -> [Value] {

@@ -1,3 +1,4 @@
+package import Addresses
 package import HTTPTypes
 
 /// The proxies in front of us whose word about the client's address we take.
@@ -86,6 +87,28 @@ package struct TrustedProxies: Sendable, Hashable {
         let head = text.drop(while: \.isWhitespace)
         guard let last = head.lastIndex(where: { !$0.isWhitespace }) else { return "" }
         return head[...last]
+    }
+}
+
+extension IPAddress {
+    /// Reads an address as proxies write it: `192.0.2.1`, `192.0.2.1:4711`, `2001:db8::1`, `[2001:db8::1]:4711`.
+    package init?(hop text: some StringProtocol) {
+        let hop = text.drop(while: \.isWhitespace)
+        if hop.hasPrefix("[") {
+            guard let end = hop.firstIndex(of: "]") else { return nil }
+            let rest = hop[hop.index(after: end)...]
+            guard rest.isEmpty || Self.isPort(rest) else { return nil }
+            self.init(hop[hop.index(after: hop.startIndex)..<end])
+        } else if let colon = hop.firstIndex(of: ":"), colon == hop.lastIndex(of: ":") {
+            guard Self.isPort(hop[colon...]) else { return nil }
+            self.init(hop[..<colon])
+        } else {
+            self.init(hop)
+        }
+    }
+
+    private static func isPort(_ text: some StringProtocol) -> Bool {
+        text.hasPrefix(":") && UInt16(text.dropFirst()) != nil
     }
 }
 

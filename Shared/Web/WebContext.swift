@@ -1,3 +1,4 @@
+package import Addresses
 package import Hummingbird
 internal import Logging
 internal import NIOCore

@@ -77,7 +77,7 @@ struct IngressBench {
         let port = try freePort()
         let process = try ServerProcess(
             .init(
-                Gatehouse.program("ingress"),
+                builtProgram("ingress"),
                 [],
                 environment: ["REDIS_URL": server.url, "APP_KEYS": keys, "INGRESS_PORT": "\(port)"],
                 log: try TestDirectory.make("ingress") + "/log"

@@ -49,7 +49,7 @@ final class ProductAPIGround: Sendable {
         ]
         func launch(_ name: String) throws -> ServerProcess {
             try ServerProcess(
-                .init(Gatehouse.program(name), [], environment: settings, log: "\(directory)/\(name).log")
+                .init(builtProgram(name), [], environment: settings, log: "\(directory)/\(name).log")
             )
         }
         sandbox = try launch("sandbox")

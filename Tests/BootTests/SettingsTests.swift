@@ -38,7 +38,7 @@ func settings(_ variables: [String: String], needs: Set<Variable> = []) throws(S
             "APP_KEYS": "k2:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
             "APP_URL": "https://pay.example.com/",
             "HOST": "0.0.0.0",
-            "INGRESS_PORT": "1", "PRODUCT_API_PORT": "2", "ADMIN_PORT": "3", "SANDBOX_PORT": "4",
+            "INGRESS_PORT": "1", "PRODUCT_API_PORT": "2", "SANDBOX_PORT": "4",
             "SANDBOX_PAYPAL_PORT": "8",
             "FULFILLMENT_HEALTH_PORT": "5", "RENEWALS_HEALTH_PORT": "6", "RECONCILIATION_HEALTH_PORT": "7",
             "NOTIFICATIONS_HEALTH_PORT": "65535",
@@ -60,8 +60,8 @@ func settings(_ variables: [String: String], needs: Set<Variable> = []) throws(S
         #expect(settings.appURL == "https://pay.example.com")
         #expect(settings.host == "0.0.0.0")
         let ports = settings.ports
-        let served: [Int] = [ports.ingress, ports.productAPI, ports.admin, ports.sandbox, ports.sandboxPayPal]
-        #expect(served == [1, 2, 3, 4, 8])
+        let served: [Int] = [ports.ingress, ports.productAPI, ports.sandbox, ports.sandboxPayPal]
+        #expect(served == [1, 2, 4, 8])
         let health: [Int] = [ports.fulfillment, ports.renewals, ports.reconciliation, ports.notifications]
         #expect(health == [5, 6, 7, 65535])
         #expect(settings.proxies != .none)

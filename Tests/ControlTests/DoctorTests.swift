@@ -65,7 +65,7 @@ import Testing
 
         let program = try ServerProcess(
             .init(
-                Operator.program("fulfillment"),
+                builtProgram("fulfillment"),
                 [],
                 environment: shop.environment.merging(["FULFILLMENT_HEALTH_PORT": "\(try freePort())"]) { $1 },
                 log: try TestDirectory.make("fulfillment") + "/log"

@@ -56,6 +56,52 @@ import Testing
         #expect(try await shop.store.read { try $0.endpoints(of: .site(try $0.sites()[0].id)) }.isEmpty)
     }
 
+    @Test func `one that only failed is told by the doctor, until somebody sees to it`() async throws {
+        let shop = try await Operator.withShop()
+        let made = try await shop.expectOK("endpoint", "create", "https://shop.example/hook", "--json").document()
+        let ours = try #require(((made["endpoint"] as? [String: Any])?["id"] as? String).flatMap { Endpoint.ID($0) })
+        let claim = MerchantClaim(
+            environment: .sandbox,
+            payPalID: "HF5SN9RKCTNJ2",
+            secretHash: [UInt8](repeating: 1, count: 32),
+            siteURL: "https://plugin.example",
+            webhooksURL: "https://plugin.example/hook",
+            profile: Merchant.Profile(country: "US", capabilities: [:])
+        )
+        let theirs = try await shop.store.transaction { transaction -> Endpoint.ID in
+            let connection = try transaction.connectMerchant(claim, newSecret: { _ in [1] }, at: .now)
+            guard case .connected(let merchant) = connection else { throw NotConnected() }
+            _ = try transaction.stageForward(try Forward.test("TEST-1", at: .now), to: merchant.id, at: .now)
+            return try transaction.endpoints(of: .merchant(merchant.id))[0].id
+        }
+        #expect(try await told(by: shop) == [])
+
+        try await shop.store.transaction { transaction in
+            try transaction.disable(ours, as: .gone, at: .now)
+            try transaction.disable(theirs, as: .delinquent, at: .now)
+        }
+        let warnings = try await told(by: shop)
+        #expect(warnings.count == 2)
+        #expect(warnings.contains { $0.hasPrefix("an endpoint answered 410 and is switched off since") })
+        #expect(
+            warnings.contains { $0.hasPrefix("a merchant's webhooks_url only failed for days and is switched off") }
+        )
+
+        try await shop.expectOK("endpoint", "enable", "\(ours)")
+        #expect(try await shop.expectOK("endpoint", "disable", "\(theirs)").output.contains("disabled now"))
+        #expect(try await shop.expectOK("endpoint", "disable", "\(theirs)").output.contains("disabled already"))
+        #expect(try await told(by: shop) == [])
+    }
+
+    private struct NotConnected: Error {}
+
+    private func told(by shop: Operator) async throws -> [String] {
+        let document = try await shop.gatehouse("doctor", "--json").document()
+        let findings = try #require(document["findings"] as? [[String: Any]])
+        return findings.filter { $0["state"] as? String == "warning" }.compactMap { $0["what"] as? String }
+            .filter { $0.contains("switched off") }
+    }
+
     @Test func `what it missed is counted, planned once, and found again`() async throws {
         let shop = try await Operator.withShop()
         let made = try await shop.expectOK("endpoint", "create", "https://shop.example/hook", "--json").document()

@@ -90,15 +90,7 @@ struct Operator: Sendable {
         String(decoding: FileManager.default.contents(atPath: path) ?? Data(), as: UTF8.self)
     }
 
-    private static let binary = program("gatehouse")
-
-    /// Where the tests were built, the programs were too.
-    static func program(_ name: String) -> String {
-        var path = [CChar](repeating: 0, count: 4096)
-        let length = readlink("/proc/self/exe", &path, path.count - 1)
-        let own = String(decoding: path.prefix(max(0, length)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        return own.prefix(upTo: own.lastIndex(of: "/") ?? own.startIndex) + "/\(name)"
-    }
+    private static let binary = builtProgram("gatehouse")
 
     private static let redisServer = Task {
         try await RedisServer(RedisServer.Options(isDurable: true, more: ["--databases", "1000"]))

@@ -131,7 +131,7 @@ package actor Gatehouse {
     private func process(_ name: String, _ number: Int, _ own: [String: String]) -> ServerProcess.Launch {
         var all = environment
         all.merge(own) { $1 }
-        return .init(Self.program(name), [], environment: all, log: "\(directory)/\(name)\(number).log")
+        return .init(builtProgram(name), [], environment: all, log: "\(directory)/\(name)\(number).log")
     }
 
     /// Waits until the process says that it can do its work.
@@ -178,14 +178,14 @@ package actor Gatehouse {
     /// Runs `gatehouse …` and answers its output; throws when it fails.
     @discardableResult
     package func command(_ words: String...) async throws -> String {
-        try await run(Self.program("gatehouse"), words, environment: environment)
+        try await run(builtProgram("gatehouse"), words, environment: environment)
     }
 
     /// Starts `gatehouse …` and leaves it running.
     package func launch(_ words: String...) async throws -> ServerProcess {
         launched += 1
         let log = "\(directory)/command\(launched).log"
-        return try ServerProcess(.init(Self.program("gatehouse"), words, environment: environment, log: log))
+        return try ServerProcess(.init(builtProgram("gatehouse"), words, environment: environment, log: log))
     }
 
     /// Starts another of its programs, such as `renewals`; it ends with the rest.
@@ -224,13 +224,6 @@ package actor Gatehouse {
                 String(decoding: FileManager.default.contents(atPath: "\(directory)/\($0)") ?? Data(), as: UTF8.self)
             }
             .joined()
-    }
-
-    /// The built executables stand beside the running test bundle or harness.
-    package static func program(_ name: String) -> String {
-        let own = URL(fileURLWithPath: CommandLine.arguments[0])
-        let beside = own.deletingLastPathComponent()
-        return beside.appendingPathComponent(name).path
     }
 }
 

@@ -45,5 +45,5 @@ package struct PowerCut: Sendable {
     }
 
     /// Built beside the running program.
-    private static let library = Gatehouse.program("libpower-cut.so")
+    private static let library = builtProgram("libpower-cut.so")
 }

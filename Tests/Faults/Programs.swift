@@ -5,15 +5,12 @@ import TestKit
 package enum Programs {
     /// Builds those that are not there, as the running one was built: `swift run` builds only what it is told to run.
     package static func build(_ products: [String]) async throws {
-        let own = URL(fileURLWithPath: Gatehouse.program(""))
         for product in products {
             let names = [product, "lib\(product).so"]
-            if names.contains(where: { FileManager.default.fileExists(atPath: own.appending(path: $0).path) }) {
-                continue
-            }
+            if names.contains(where: { FileManager.default.fileExists(atPath: builtProgram($0)) }) { continue }
             // …/<scratch>/<triple>/<configuration>/
-            let configuration = own.lastPathComponent
-            let scratch = own.deletingLastPathComponent().deletingLastPathComponent().path
+            let configuration = builtPrograms.lastPathComponent
+            let scratch = builtPrograms.deletingLastPathComponent().deletingLastPathComponent().path
             FileHandle.standardError.write(Data("building \(product) …\n".utf8))
             try await run(
                 "swift",

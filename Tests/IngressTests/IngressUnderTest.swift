@@ -137,7 +137,7 @@ func withIngress<Result: Sendable>(
             proxies: proxies,
             health: health,
             metrics: metrics,
-            log: log
+            logger: log.logger
         ) { port in
             try await body(
                 IngressUnderTest(

@@ -13,12 +13,9 @@ import Testing
     let keys = SealingKeys.newEntry(id: "k1")
     let body = "event=order.success&thrivecart_secret=TESTSECRET00&order_id="
 
-    static let executable = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
-        .deletingLastPathComponent().appending(path: "ingress").path
-
     func launch(_ environment: [String: String]) throws -> ServerProcess {
         let log = try TestDirectory.make("ingress") + "/log"
-        return try ServerProcess(.init(Self.executable, [], environment: environment, log: log))
+        return try ServerProcess(.init(builtProgram("ingress"), [], environment: environment, log: log))
     }
 
     func log(of process: ServerProcess) -> String {
@@ -47,18 +44,6 @@ import Testing
 
     func durable() async throws -> RedisServer {
         try await RedisServer(.init(isDurable: true, more: ["--maxmemory-policy", "noeviction"]))
-    }
-
-    @Test func `a port that another process has is told in one sentence, and it ends with 78`() async throws {
-        let server = try await durable()
-        let (first, port) = try await running(on: server)
-        let second = try launch(["REDIS_URL": server.url, "APP_KEYS": keys, "INGRESS_PORT": "\(port)"])
-        #expect(await second.exit() == .code(78))
-        let sentence = "ingress can't start: port \(port) of "
-        let log = log(of: second)
-        #expect(log.split(separator: "\n").filter { $0.contains(sentence) }.count == 1, "\(log)")
-        await first.stop()
-        await server.stop()
     }
 
     @Test func `settings that can not be used are all told at once, and it ends with 78`() async throws {

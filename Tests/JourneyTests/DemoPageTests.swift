@@ -3,6 +3,7 @@ import SandboxKit
 import SandboxPages
 import TestKit
 import Testing
+import Web
 
 /// The pages that the document calls the checkout demo and the admin test harness, against our own API, in a browser.
 @Suite(.serialized) struct `The demo's pages in a browser` {

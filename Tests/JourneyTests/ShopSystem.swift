@@ -1,5 +1,7 @@
 import FaultKit
 import Foundation
+import FulfillmentJobs
+import Jobs
 import NIOCore
 import NIOHTTP1
 import SandboxKit
@@ -48,9 +50,9 @@ final class ShopSystem: @unchecked Sendable {
             "PAYPAL_CLIENT_SECRET": RunningPayPal.clientSecret, "PAYPAL_PARTNER_MERCHANT_ID": RunningPayPal.partner,
             "PAYPAL_WEBHOOK_ID": webhook.id, "PAYPAL_WEBHOOK_ROOTS": directory + "/roots.pem",
         ]
-        try await run(Gatehouse.program("gatehouse"), ["migrate"], environment: environment)
+        try await run(builtProgram("gatehouse"), ["migrate"], environment: environment)
         let ports = [
-            ("ingress", "INGRESS_PORT", ingress), ("fulfillment", "FULFILLMENT_HEALTH_PORT", try freePort()),
+            ("fulfillment", "FULFILLMENT_HEALTH_PORT", try freePort()), ("ingress", "INGRESS_PORT", ingress),
             ("notifications", "NOTIFICATIONS_HEALTH_PORT", try freePort()), ("product-api", "PRODUCT_API_PORT", api),
         ]
         for (_, name, port) in ports { environment[name] = "\(port)" }
@@ -58,20 +60,22 @@ final class ShopSystem: @unchecked Sendable {
         for (program, _, _) in ports {
             let log = "\(directory)/\(program).log"
             processes.append(
-                try ServerProcess(.init(Gatehouse.program(program), [], environment: environment, log: log))
+                try ServerProcess(.init(builtProgram(program), [], environment: environment, log: log))
             )
         }
-        for (_, _, port) in ports {
+        for (program, _, port) in ports {
             try await eventually(within: .seconds(60)) {
                 try await payPal.ask(.GET, "http://127.0.0.1:\(port)/readyz").status == 200
             }
+            // Or the ingress would wait for its settings until the minute is over.
+            if program == "fulfillment" { try await gatehouse(["schedule", "run", PublishIngressSettings.kind.text]) }
         }
     }
 
     /// Runs `gatehouse …`, as an operator would; throws when it fails.
     @discardableResult
     func gatehouse(_ words: [String]) async throws -> String {
-        try await run(Gatehouse.program("gatehouse"), words, environment: environment)
+        try await run(builtProgram("gatehouse"), words, environment: environment)
     }
 
     var logs: String { processes.map(\.lastWords).joined(separator: "\n") }

@@ -30,7 +30,7 @@ struct CanaryNetwork {
             mount --bind "$0/resolv.conf" /etc/resolv.conf
             mount --bind "$0/hosts" /etc/hosts
             python3 "$0/canary.py" "$0" &
-            while [ ! -e "$0/ready" ]; do sleep 0.05; done
+            while [ ! -e "$0/ready" ]; do kill -0 $!; sleep 0.05; done
             exec "$@"
             """
         return CanaryNetwork(words: ["unshare", "-n", "-m", "sh", "-ec", enter, folder], folder: folder)
@@ -53,7 +53,7 @@ struct CanaryNetwork {
     }
 
     private static let script = #"""
-        import ctypes, os, socket, struct, subprocess, sys, threading
+        import ctypes, os, socket, struct, subprocess, sys, threading, time
         ctypes.CDLL(None).prctl(1, 9)  # ends with the process that runs inside
         folder = sys.argv[1]
         log = open(folder + "/log", "a", buffering=1)
@@ -87,16 +87,26 @@ struct CanaryNetwork {
                 listener.listen(128)
                 listeners.append((family, host, port, listener))
                 note("listens", host, str(port))
+        # A new address has no route yet for a moment.
+        def call(family, host, port, source):
+            end = time.monotonic() + 20
+            while True:
+                with socket.socket(family, socket.SOCK_STREAM) as caller:
+                    caller.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                    try:
+                        caller.bind((host, source))
+                        caller.connect((host, port))
+                        return caller.recv(1)
+                    except OSError:
+                        if time.monotonic() > end: raise
+                time.sleep(0.05)
+
         # Each is called once by ourselves, from a port that is told beforehand.
         for index, (family, host, port, listener) in enumerate(listeners):
             source = 20000 + index
             own.add(source)
             threading.Thread(target=serve, args=(listener, host + " " + str(port)), daemon=True).start()
-            caller = socket.socket(family, socket.SOCK_STREAM)
-            caller.bind((host, source))
-            caller.connect((host, port))
-            caller.recv(1)
-            caller.close()
+            call(family, host, port, source)
 
         seen = {}
         PUBLIC = "93.184.216.34"

@@ -27,9 +27,8 @@ import Testing
         let corpus = AddressCorpus.all
         try Data(try JSONEncoder().encode(corpus)).write(to: URL(filePath: folder + "/corpus.json"))
         try Data(Self.script.utf8).write(to: URL(filePath: folder + "/type.py"))
-        let own = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent().path
 
-        let words = network.words + ["python3", folder + "/type.py", own, folder]
+        let words = network.words + ["python3", folder + "/type.py", builtPrograms.path, folder]
         let output = try await run(
             words[0],
             Array(words.dropFirst()),

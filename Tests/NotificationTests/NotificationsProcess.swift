@@ -27,7 +27,7 @@ final class NotificationsProcess: Sendable {
             "NOTIFICATIONS_HEALTH_PORT": "\(try freePort())", "OUTBOUND_ALLOW": "127.0.0.0/8", "OUTBOUND_PLAIN": "true",
         ]
         environment.merge(settings) { $1 }
-        let words = words + [Self.executable]
+        let words = words + [builtProgram("notifications")]
         return try ServerProcess(
             .init(
                 words[0],
@@ -36,11 +36,5 @@ final class NotificationsProcess: Sendable {
                 log: try TestDirectory.make("notifications") + "/log"
             )
         )
-    }
-
-    /// Beside the test's own executable.
-    private static var executable: String {
-        let own = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
-        return own.deletingLastPathComponent().appending(path: "notifications").path
     }
 }

@@ -1,3 +1,4 @@
+import Addresses
 import Foundation
 import Jobs
 import NotificationJobs
@@ -20,7 +21,7 @@ final class Office: Sendable {
         jobs = JobQueue(redis: redis.client, prefix: redis.prefix, logger: .silent)
         relay = OutboxRelay(store: site.store, jobs: jobs, logger: .silent)
         let client = GuardedClient(
-            policy: AddressPolicy(allowing: [AddressRange(parsing: "127.0.0.0/8")!], own: []),
+            policy: AddressPolicy(allowing: [IPNetwork("127.0.0.0/8")!], own: []),
             limits: .init(timeout: timeout)
         )
         worker = Worker(

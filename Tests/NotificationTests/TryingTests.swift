@@ -40,10 +40,9 @@ import Testing
 
     /// The exit status of `gatehouse endpoint test`.
     private func tried(_ endpoint: Endpoint.ID, by notifications: NotificationsProcess) async -> Int {
-        let own = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
         do {
             _ = try await run(
-                own.appending(path: "gatehouse").path,
+                builtProgram("gatehouse"),
                 ["endpoint", "test", "\(endpoint)", "--json"],
                 environment: [
                     "DATABASE_URL": notifications.databaseURL, "REDIS_URL": notifications.redis.url,

@@ -1,10 +1,11 @@
+import Addresses
 import NIOCore
 import Outbound
 import Testing
 
 @Suite struct `The guarded way out` {
     /// Loopback stands for the public internet here: it is the only address that a test may reach.
-    let loopback = AddressPolicy(allowing: [AddressRange(parsing: "127.0.0.1/32")!], own: [])
+    let loopback = AddressPolicy(allowing: [IPNetwork("127.0.0.1/32")!], own: [])
     let rules = EndpointURL.Rules.development
 
     func client(_ policy: AddressPolicy, _ resolver: any AddressResolver, timeout: Duration = .seconds(5))
@@ -132,7 +133,7 @@ extension GuardedClient.Outcome {
 }
 
 @Suite struct `Connections used again` {
-    private let loopback = AddressPolicy(allowing: [AddressRange(parsing: "127.0.0.1/32")!], own: [])
+    private let loopback = AddressPolicy(allowing: [IPNetwork("127.0.0.1/32")!], own: [])
     private let rules = EndpointURL.Rules.development
 
     @Test func `an address that is not allowed any more is not called over an open connection`() async throws {

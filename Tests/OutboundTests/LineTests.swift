@@ -1,3 +1,4 @@
+import Addresses
 import NIOCore
 import Outbound
 import Synchronization
@@ -5,7 +6,7 @@ import TestKit
 import Testing
 
 @Suite struct `A line to one address` {
-    private let loopback = AddressPolicy(allowing: [AddressRange(parsing: "127.0.0.1/32")!], own: [])
+    private let loopback = AddressPolicy(allowing: [IPNetwork("127.0.0.1/32")!], own: [])
     private let rules = EndpointURL.Rules.development
 
     /// What a line is asked for and tells, as its caller keeps it.

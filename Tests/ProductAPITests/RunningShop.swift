@@ -14,6 +14,7 @@ import Sealing
 import Store
 import TestKit
 import Testing
+import Web
 
 typealias JSON = SandboxJSON
 typealias Answer = RunningPayPal.Answer
@@ -208,7 +209,7 @@ func withAPI<Result: Sendable>(
             logger: log.logger,
             now: now
         )
-        return try await withServer([api.routes], log: log, envelope: ProductAPI.envelope) { port in
+        return try await withServer([api.routes], logger: log.logger, envelope: ProductAPI.envelope) { port in
             let address = "http://127.0.0.1:\(port)" + ProductAPI.base
             return try await body(RunningAPI(payPal: payPal, api: api, address: address, log: log))
         }

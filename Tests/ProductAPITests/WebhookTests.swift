@@ -1,3 +1,4 @@
+import Addresses
 import Domain
 import Foundation
 import Jobs
@@ -69,7 +70,7 @@ extension RunningAPI {
                 jobs: jobs,
                 sealer: api.sealer,
                 client: GuardedClient(
-                    policy: AddressPolicy(allowing: [AddressRange(parsing: "127.0.0.0/8")!], own: [])
+                    policy: AddressPolicy(allowing: [IPNetwork("127.0.0.0/8")!], own: [])
                 ),
                 rules: .development,
                 logger: log.logger

@@ -1,6 +1,7 @@
 import NIOCore
-import Redis
 import Testing
+
+@testable import Redis
 
 @Suite struct `Reading answers` {
     static let answers: [(wire: String, value: RedisValue)] = [
@@ -95,5 +96,13 @@ import Testing
         let reader = ReplyReader()
         try reader.feed(ByteBuffer(string: "*3\r\n$3\r\nabc\r\n*2\r\n:1\r\n$100\r\nx"))
         #expect(try reader.next() == nil)
+    }
+
+    @Test func `a reader that hiredis has no memory for refuses the first bytes`() throws {
+        let reader = ReplyReader(making: { _ in nil })
+        #expect(try reader.next() == nil)
+        let error = #expect(throws: RedisError.self) { try reader.feed(ByteBuffer(string: "+PONG\r\n")) }
+        #expect(error == .connect("no memory for reading its answers"))
+        #expect(error?.isTransient == true)
     }
 }

@@ -4,7 +4,6 @@ package import NIOCore
 package import NIOHTTP1
 package import SandboxPages
 import TestKit
-import Web
 
 /// A pretended PayPal that serves at a free port and delivers its webhooks.
 package struct RunningPayPal: Sendable {
@@ -117,8 +116,8 @@ package func withPayPal<Result: Sendable>(
     let sandbox = PayPalSandbox(settings: settings, logger: CapturedLog().logger)
     return try await withThrowingTaskGroup(of: Void.self) { group in
         group.addTask { try await sandbox.run() }
-        let result = try await withServer([PayPalRoutes(sandbox).routes]) { port in
-            try await body(RunningPayPal(sandbox: sandbox, address: "http://127.0.0.1:\(port)"))
+        let result = try await sandbox.whileServing { address in
+            try await body(RunningPayPal(sandbox: sandbox, address: address))
         }
         group.cancelAll()
         return result

@@ -3,6 +3,7 @@ import Foundation
 import Logging
 package import SandboxPages
 import TestKit
+import Web
 
 /// What opens the books of the shop that a test runs.
 package let shopAPIKey = "KEYOFTHEBOOKS"

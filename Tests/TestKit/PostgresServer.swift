@@ -1,5 +1,6 @@
 import Foundation
 package import Postgres
+import Spawning
 import Synchronization
 
 /// A private Postgres cluster in its own directory, with all controls of a bad day.

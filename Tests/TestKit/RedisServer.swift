@@ -2,6 +2,7 @@ import Foundation
 import Glibc
 import Logging
 package import Redis
+import Spawning
 import Synchronization
 
 /// A private redis-server in its own directory, with all controls of a bad day.
@@ -155,19 +156,29 @@ package final class RedisServer: Sendable {
     }
 }
 
-/// A port of 127.0.0.1 that nobody has at this moment.
+/// A port of 127.0.0.1 that nobody has at this moment, and that no outgoing connection is given later; never the same twice.
 package func freePort() throws -> Int {
+    for _ in 0..<200 {
+        // Linux gives outgoing connections the ports from 32768 on.
+        let port = Int.random(in: 10_000..<32_000)
+        guard givenPorts.withLock({ $0.insert(port).inserted }) else { continue }
+        if isFree(port) { return port }
+    }
+    throw SpawnError(command: "a listener", number: EADDRINUSE)
+}
+
+private let givenPorts = Mutex<Set<Int>>([])
+
+private func isFree(_ port: Int) -> Bool {
     let socket = Foundation.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     defer { close(socket) }
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = in_port_t(port).bigEndian
     address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-    let status = withUnsafeMutablePointer(to: &address) { pointer in
+    return withUnsafePointer(to: &address) { pointer in
         pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-            bind(socket, $0, length) == 0 ? getsockname(socket, $0, &length) : -1
+            bind(socket, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
         }
     }
-    guard status == 0 else { throw SpawnError(command: "a listener", number: errno) }
-    return Int(UInt16(bigEndian: address.sin_port))
 }

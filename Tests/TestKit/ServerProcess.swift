@@ -1,4 +1,5 @@
 package import Foundation
+import Spawning
 import Synchronization
 
 /// A program that runs beside the tests, until it is stopped or the test process ends.
@@ -144,6 +145,11 @@ package final class ServerProcess: Sendable {
         for waiter in waiters { waiter.resume(returning: exit) }
     }
 }
+
+/// Where our programs are: they were built beside the one that runs now.
+package let builtPrograms = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
+
+package func builtProgram(_ name: String) -> String { builtPrograms.appending(path: name).path }
 
 /// Runs a command to its end and answers what it wrote. Throws when it fails.
 @discardableResult

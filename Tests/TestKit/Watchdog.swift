@@ -1,4 +1,5 @@
 import Foundation
+import Spawning
 
 /// A shell that outlives the test process by a moment: it kills what was started and removes the directory.
 ///

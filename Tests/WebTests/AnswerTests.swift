@@ -26,7 +26,7 @@ import Web
         log: CapturedLog = CapturedLog(),
         metrics: PrometheusRegistry = PrometheusRegistry()
     ) async throws -> RawAnswer {
-        try await withServer([routes], proxies: proxies, metrics: metrics, log: log) { port in
+        try await withServer([routes], proxies: proxies, metrics: metrics, logger: log.logger) { port in
             let client = try await RawConnection.open(port: port)
             try await client.send("GET \(path) HTTP/1.1\r\nHost: x\r\n\(headers)\r\n")
             let answer = try await client.answer()

@@ -17,3 +17,17 @@ struct PageOptions<Subject>: ParsableArguments {
         guard (1...1000).contains(limit) else { throw ValidationError("--limit must be between 1 and 1000.") }
     }
 }
+
+extension PageOptions {
+    /// One more than is shown: it tells whether there is another page.
+    var asked: Int { limit + 1 }
+
+    /// What is shown of `found`, and behind which one the next page goes on; nil on the last.
+    func cut<Found>(
+        _ found: [Found],
+        id: (Found) -> Identifier<Subject>
+    ) -> (shown: ArraySlice<Found>, next: String?) {
+        let shown = found.prefix(limit)
+        return (shown, found.count > limit ? shown.last.map { id($0).description } : nil)
+    }
+}

@@ -88,13 +88,9 @@ struct ListDeliveries: OperatorCommand {
             search.state = state
             search.since = since
             search.after = page.after
-            search.limit = page.limit + 1
-            let found = try transaction.search(search)
-            let deliveries = found.prefix(page.limit)
-            return Reply(
-                deliveries: deliveries.map { DeliveryEntry($0) },
-                next: found.count > page.limit ? deliveries.last?.id.description : nil
-            )
+            search.limit = page.asked
+            let (deliveries, next) = page.cut(try transaction.search(search), id: \.id)
+            return Reply(deliveries: deliveries.map { DeliveryEntry($0) }, next: next)
         }
     }
 }

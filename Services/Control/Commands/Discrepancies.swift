@@ -70,13 +70,10 @@ struct ListDiscrepancies: OperatorCommand {
                 of: provider == .payPal ? nil : try transaction.site(site).id,
                 states: state.map { [$0] } ?? [.found, .person],
                 after: page.after,
-                limit: page.limit + 1
+                limit: page.asked
             )
-            let shown = found.prefix(page.limit)
-            return Reply(
-                discrepancies: shown.map { DiscrepancyEntry($0) },
-                next: found.count > page.limit ? shown.last?.id.description : nil
-            )
+            let (shown, next) = page.cut(found, id: \.id)
+            return Reply(discrepancies: shown.map { DiscrepancyEntry($0) }, next: next)
         }
     }
 }

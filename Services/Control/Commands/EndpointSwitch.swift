@@ -43,6 +43,8 @@ struct DisableEndpoint: OperatorCommand {
         commandName: "disable",
         abstract: "Switch an endpoint off; what waits for it is canceled.",
         discussion: """
+            One that was switched off for failing is no longer told of by gatehouse doctor.
+
             EXAMPLE
               gatehouse endpoint disable 0198f0a2-7c4e-7b1d-9d5e-3f2a1b0c4d5e
             """

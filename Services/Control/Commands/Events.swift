@@ -87,13 +87,9 @@ struct ListEvents: OperatorCommand {
             search.since = since
             search.until = until
             search.after = page.after
-            search.limit = page.limit + 1
-            let found = try transaction.search(search)
-            let events = found.prefix(page.limit)
-            return Reply(
-                events: events.map { EventEntry($0) },
-                next: found.count > page.limit ? events.last?.id.description : nil
-            )
+            search.limit = page.asked
+            let (events, next) = page.cut(try transaction.search(search), id: \.id)
+            return Reply(events: events.map { EventEntry($0) }, next: next)
         }
     }
 }

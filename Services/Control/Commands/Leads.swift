@@ -72,9 +72,8 @@ struct ListLeads: OperatorCommand {
             search.status = status
             search.since = since
             search.after = page.after
-            search.limit = page.limit + 1
-            let found = try transaction.search(search)
-            let leads = found.prefix(page.limit)
+            search.limit = page.asked
+            let (leads, next) = page.cut(try transaction.search(search), id: \.id)
             return Reply(
                 leads: leads.map { lead in
                     let name = [lead.firstName, lead.lastName].compactMap { $0 }.joined(separator: " ")
@@ -86,7 +85,7 @@ struct ListLeads: OperatorCommand {
                         abandonedAt: lead.abandonedAt
                     )
                 },
-                next: found.count > page.limit ? leads.last?.id.description : nil
+                next: next
             )
         }
     }

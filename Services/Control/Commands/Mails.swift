@@ -57,12 +57,9 @@ struct ListMails: OperatorCommand {
     func answer(at desk: Desk) async throws -> Reply {
         try await desk.store.read { transaction in
             let site = try transaction.site(site)
-            let found = try transaction.mails(of: site.id, state: state, after: page.after, limit: page.limit + 1)
-            let mails = found.prefix(page.limit)
-            return Reply(
-                mails: mails.map { MailEntry($0) },
-                next: found.count > page.limit ? mails.last?.id.description : nil
-            )
+            let found = try transaction.mails(of: site.id, state: state, after: page.after, limit: page.asked)
+            let (mails, next) = page.cut(found, id: \.id)
+            return Reply(mails: mails.map { MailEntry($0) }, next: next)
         }
     }
 }

@@ -68,9 +68,9 @@ struct ListMembers: OperatorCommand {
             let site = try transaction.site(self.site)
             let plan = try self.plan.map { try transaction.plan($0, of: site).id }
             let found = try transaction.search(
-                MemberSearch(site: site.id, text: search, plan: plan, after: page.after, limit: page.limit + 1)
+                MemberSearch(site: site.id, text: search, plan: plan, after: page.after, limit: page.asked)
             )
-            let members = found.prefix(page.limit)
+            let (members, next) = page.cut(found, id: \.id)
             let sources = Dictionary(grouping: try transaction.accessSources(of: members.map(\.id)), by: \.member)
             return Reply(
                 members: members.map { member in
@@ -81,7 +81,7 @@ struct ListMembers: OperatorCommand {
                         since: member.createdAt
                     )
                 },
-                next: found.count > page.limit ? members.last?.id.description : nil
+                next: next
             )
         }
     }

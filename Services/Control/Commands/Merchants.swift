@@ -102,12 +102,9 @@ struct ListMerchants: OperatorCommand {
     }
 
     func answer(at desk: Desk) async throws -> Reply {
-        let found = try await desk.store.read { try $0.merchants(after: page.after, limit: page.limit + 1) }
-        let shown = found.prefix(page.limit)
-        return Reply(
-            merchants: shown.map { MerchantEntry($0) },
-            next: found.count > page.limit ? shown.last?.id.description : nil
-        )
+        let found = try await desk.store.read { try $0.merchants(after: page.after, limit: page.asked) }
+        let (shown, next) = page.cut(found, id: \.id)
+        return Reply(merchants: shown.map { MerchantEntry($0) }, next: next)
     }
 }
 

@@ -60,7 +60,7 @@ struct Queues: OperatorCommand {
 struct QueueControl: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "queue",
-        abstract: "Pause, resume and tune one queue.",
+        abstract: "Pause, resume, verify and repair one queue.",
         subcommands: [
             SwitchQueue<Pausing>.self, SwitchQueue<Resuming>.self, CheckQueue<Verifying>.self,
             CheckQueue<Repairing>.self,

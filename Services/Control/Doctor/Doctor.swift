@@ -7,7 +7,7 @@ struct Doctor: OperatorCommand {
         abstract: "Examine everything: what is wrong, and the exact cure.",
         discussion: """
             Looks at the settings, at whether Redis and Postgres keep what they accept, at clocks, keys, versions, \
-            migrations, workers, queues and recurring work. It changes nothing. Exit status 0 when there is no problem \
+            migrations, workers, queues, recurring work, books, renewals and endpoints. It changes nothing. Exit status 0 when there is no problem \
             (warnings count as none), 1 for a problem, 69 when a server does not answer, 78 when a setting is wrong.
 
             EXAMPLE
@@ -101,6 +101,7 @@ struct Doctor: OperatorCommand {
             findings += await PlanExamination(desk: database).findings()
             findings += await BooksExamination(desk: database).findings()
             findings += await RenewalExamination(desk: database).findings()
+            findings += await EndpointExamination(desk: database).findings()
         }
         return findings
     }

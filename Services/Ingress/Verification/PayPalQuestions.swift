@@ -1,3 +1,4 @@
+package import Addresses
 package import Logging
 package import Outbound
 package import PayPal
@@ -9,11 +10,11 @@ extension CertificateKeeper {
     /// - Parameter allowed: networks that a pretended PayPal may be in.
     package static func guarded(
         _ settings: PayPalSettings,
-        allowing allowed: [AddressRange],
+        allowing allowed: [IPNetwork],
         logger: Logger
     ) -> CertificateKeeper {
         let isPretended = settings.pretendedAt != nil
-        let local = ["127.0.0.0/8", "::1/128"].compactMap(AddressRange.init(parsing:))
+        let local = ["127.0.0.0/8", "::1/128"].compactMap { IPNetwork($0) }
         let client = GuardedClient(
             policy: AddressPolicy(allowing: isPretended ? allowed + local : []),
             // A certificate has less than 3 KiB; what is longer is cut, and then is none.

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import Spawning
 
 /// The system's way to send mail: a program that takes the message on its input, finds the recipient in it (`-t`), and
 /// says by its exit status what came of it.
@@ -41,57 +42,19 @@ package struct Sendmail: Sendable {
         guard pipe(&ends) == 0 else { return .later("no pipe") }
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         let pid: pid_t
-        switch spawn(input: ends[0]) {
-        case .success(let started): pid = started
-        case .failure(let problem):
+        do {
+            // What it says may hold addresses, so nobody listens.
+            pid = try spawn(command, input: ends[0], output: "/dev/null")
+        } catch {
             close(ends[0])
             close(ends[1])
-            return .later(problem.text)
+            return .later("can't start it: error \(error.number)")
         }
         close(ends[0])
         let deadline = ContinuousClock.now + timeout
         let isTaken = write(message, to: ends[1], until: deadline)
         close(ends[1])
         return wait(for: pid, until: deadline, isTaken: isTaken)
-    }
-
-    private struct Problem: Error { var text: String }
-
-    /// With a clean signal mask, default handlers, a process group of its own and no file of ours but its input.
-    private func spawn(input: Int32) -> Result<pid_t, Problem> {
-        var attributes = posix_spawnattr_t()
-        posix_spawnattr_init(&attributes)
-        defer { posix_spawnattr_destroy(&attributes) }
-        var signals = sigset_t()
-        sigemptyset(&signals)
-        posix_spawnattr_setsigmask(&attributes, &signals)
-        sigfillset(&signals)
-        posix_spawnattr_setsigdefault(&attributes, &signals)
-        posix_spawnattr_setpgroup(&attributes, 0)
-        let flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP
-        posix_spawnattr_setflags(&attributes, Int16(flags))
-
-        var files = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&files)
-        defer { posix_spawn_file_actions_destroy(&files) }
-        posix_spawn_file_actions_adddup2(&files, input, 0)
-        // What it says may hold addresses, so nobody listens.
-        posix_spawn_file_actions_addopen(&files, 1, "/dev/null", O_WRONLY, 0)
-        posix_spawn_file_actions_addopen(&files, 2, "/dev/null", O_WRONLY, 0)
-        for file in Self.openFiles() where file > 2 { posix_spawn_file_actions_addclose(&files, file) }
-
-        var arguments: [UnsafeMutablePointer<CChar>?] = command.map { strdup($0) } + [nil]
-        defer { for text in arguments { free(text) } }
-        var pid = pid_t()
-        let status = posix_spawnp(&pid, command[0], &files, &attributes, &arguments, environ)
-        return status == 0 ? .success(pid) : .failure(Problem(text: "can't start it: error \(status)"))
-    }
-
-    /// What this process has open now. One that is closed meanwhile does no harm: closing it again is no error there.
-    private static func openFiles() -> [Int32] {
-        // Because without /proc nothing is known, and then inheriting is all that is left.
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? []
-        return names.compactMap { Int32($0) }
     }
 
     /// False when the program did not take all of it.

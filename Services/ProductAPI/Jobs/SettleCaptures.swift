@@ -1,7 +1,6 @@
 internal import Domain
 internal import Foundation
 package import Jobs
-internal import Logging
 internal import PayPal
 internal import Store
 

@@ -1,4 +1,3 @@
-internal import HTTPTypes
 internal import PayPal
 
 /// A body being read, with all that is wrong with it.

@@ -2,7 +2,6 @@ internal import Domain
 internal import Foundation
 internal import HTTPTypes
 internal import Hummingbird
-internal import Logging
 internal import PayPal
 internal import Store
 internal import Web

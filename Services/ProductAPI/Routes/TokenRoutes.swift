@@ -1,6 +1,5 @@
 internal import Domain
 internal import Foundation
-internal import HTTPTypes
 internal import Hummingbird
 internal import PayPal
 internal import Sealing

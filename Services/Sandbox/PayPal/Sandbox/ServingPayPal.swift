@@ -1,5 +1,3 @@
-internal import Hummingbird
-internal import Logging
 internal import Web
 
 extension PayPalSandbox {
@@ -16,30 +14,8 @@ extension PayPalSandbox {
     package func whileServing<Result: Sendable>(
         _ body: @Sendable (_ address: String) async throws -> Result
     ) async throws -> Result {
-        let (ports, port) = AsyncStream.makeStream(of: Int.self)
-        let server = WebServer(
-            [PayPalRoutes(self).routes],
-            host: "127.0.0.1",
-            port: 0,
-            health: Health([]),
-            metrics: PrometheusRegistry(),
-            logger: logger,
-            whenListening: { port.yield($0) }
-        )
-        return try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask {
-                defer { port.finish() }
-                try await server.application.run()
-            }
-            guard let port = await ports.first(where: { _ in true }) else {
-                try await group.waitForAll()
-                throw NeverListened()
-            }
-            let result = try await body("http://127.0.0.1:\(port)")
-            group.cancelAll()
-            return result
+        try await withServer([PayPalRoutes(self).routes], logger: logger) { port in
+            try await body("http://127.0.0.1:\(port)")
         }
     }
-
-    private struct NeverListened: Error {}
 }

@@ -1,14 +1,16 @@
 package import Hummingbird
-package import Web
+package import Logging
 
-/// Runs a real server on a free port of the loopback while `body` runs, then ends it.
+/// Runs a server on a free port of the loopback while `body` runs, which is handed the port, then ends it.
+///
+/// For what has to be reachable only meanwhile: tests, and a rehearsal against a pretended PayPal.
 package func withServer<Result: Sendable>(
     _ routes: [RouteCollection<WebContext>] = [],
     limits: WebLimits = WebLimits(),
     proxies: TrustedProxies = .none,
     health: Health = Health([]),
     metrics: PrometheusRegistry = PrometheusRegistry(),
-    log: CapturedLog = CapturedLog(),
+    logger: Logger = Logger(label: "server") { _ in SwiftLogNoOpLogHandler() },
     envelope: @escaping @Sendable (APIError, WebContext) -> Response = { error, _ in error.response },
     _ body: @Sendable (_ port: Int) async throws -> Result
 ) async throws -> Result {
@@ -21,7 +23,7 @@ package func withServer<Result: Sendable>(
         proxies: proxies,
         health: health,
         metrics: metrics,
-        logger: log.logger,
+        logger: logger,
         envelope: envelope,
         whenListening: { port.yield($0) }
     )
@@ -40,4 +42,4 @@ package func withServer<Result: Sendable>(
     }
 }
 
-package struct ServerNeverListened: Error {}
+private struct ServerNeverListened: Error {}

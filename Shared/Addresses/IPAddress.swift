@@ -20,29 +20,21 @@ package struct IPAddress: Sendable, Hashable {
         bytes = Self.mapped(v6) ?? v6
     }
 
-    /// Reads an address as proxies write it: `192.0.2.1`, `192.0.2.1:4711`, `2001:db8::1`, `[2001:db8::1]:4711`.
-    package init?(hop text: some StringProtocol) {
-        let hop = text.drop(while: \.isWhitespace)
-        if hop.hasPrefix("[") {
-            guard let end = hop.firstIndex(of: "]") else { return nil }
-            let rest = hop[hop.index(after: end)...]
-            guard rest.isEmpty || Self.isPort(rest) else { return nil }
-            self.init(hop[hop.index(after: hop.startIndex)..<end])
-        } else if let colon = hop.firstIndex(of: ":"), colon == hop.lastIndex(of: ":") {
-            guard Self.isPort(hop[colon...]) else { return nil }
-            self.init(hop[..<colon])
-        } else {
-            self.init(hop)
-        }
+    /// Nil for anything but 4 or 16 bytes.
+    package init?(bytes: [UInt8]) {
+        guard bytes.count == 4 || bytes.count == 16 else { return nil }
+        self.bytes = Self.mapped(bytes) ?? bytes
     }
 
-    private static func mapped(_ v6: [UInt8]) -> [UInt8]? {
+    private init(v4 bytes: [UInt8]) {
+        self.bytes = bytes
+    }
+
+    fileprivate static let any = IPAddress(v4: [0, 0, 0, 0])
+
+    private static func mapped(_ bytes: [UInt8]) -> [UInt8]? {
         let prefix: [UInt8] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF]
-        return v6.starts(with: prefix) ? Array(v6.suffix(4)) : nil
-    }
-
-    private static func isPort(_ text: some StringProtocol) -> Bool {
-        text.hasPrefix(":") && UInt16(text.dropFirst()) != nil
+        return bytes.starts(with: prefix) ? Array(bytes.suffix(4)) : nil
     }
 }
 
@@ -57,8 +49,8 @@ extension IPAddress: CustomStringConvertible {
 
 /// A block of addresses: `10.0.0.0/8`, `2001:db8::/32`, or a single address.
 package struct IPNetwork: Sendable, Hashable {
-    let address: IPAddress
-    let prefix: Int
+    private let address: IPAddress
+    private let prefix: Int
 
     /// Nil where the address or the length is none. Bits behind the prefix are ignored.
     package init?(_ text: some StringProtocol) {
@@ -72,6 +64,16 @@ package struct IPNetwork: Sendable, Hashable {
         guard parts[1].allSatisfy(\.isNumber), let prefix = Int(parts[1]), prefix <= address.bytes.count * 8 else {
             return nil
         }
+        self.prefix = prefix
+    }
+
+    /// A block that stands in the code. One that can't be read would be a mistake there, and holds every IPv4 address.
+    package init(known text: StaticString) {
+        self = IPNetwork("\(text)") ?? IPNetwork(address: .any, prefix: 0)
+    }
+
+    private init(address: IPAddress, prefix: Int) {
+        self.address = address
         self.prefix = prefix
     }
 

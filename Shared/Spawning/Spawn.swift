@@ -1,8 +1,15 @@
-import Foundation
+internal import Foundation
+package import Glibc
 
 package struct SpawnError: Error, CustomStringConvertible {
     package var command: String
     package var number: Int32
+
+    package init(command: String, number: Int32) {
+        self.command = command
+        self.number = number
+    }
+
     package var description: String { "cannot start \(command): \(String(cString: strerror(number)))" }
 }
 
@@ -10,7 +17,12 @@ package struct SpawnError: Error, CustomStringConvertible {
 /// input and output.
 ///
 /// Because Foundation's `Process` leaks the mask of the calling thread: a server started from a task is deaf to SIGTERM.
-func spawn(
+///
+/// - Parameters:
+///   - environment: added to our own.
+///   - input: an open file that it reads; without one it reads nothing.
+///   - output: the file at whose end both its outputs are written.
+package func spawn(
     _ words: [String],
     environment: [String: String] = [:],
     input: Int32? = nil,
