@@ -5,6 +5,9 @@ import PackageDescription
 // Shared holds nouns and wires, Services hold verbs. One folder in Services is one process, made of a library with what
 // it does and an executable that lists it. An import between two services means "enqueues work for".
 
+/// What nearly every process works with: nouns, servers, and what is kept in them.
+let common: [Target.Dependency] = ["Domain", "Jobs", "PayPal", "Postgres", "Redis", "Sealing", "Store"]
+
 let package = Package(
     name: "gatehouse",
     products: [
@@ -82,10 +85,7 @@ let package = Package(
         ),
         shared(
             "Boot",
-            [
-                "Addresses", "Domain", "Jobs", "Outbound", "PayPal", "Postgres", "Redis", "Sealing", "Store", "Web",
-                .configuration, .hummingbird, .lifecycle, .log, .metrics, .nio,
-            ]
+            common + ["Addresses", "Outbound", "Web", .configuration, .hummingbird, .lifecycle, .log, .metrics, .nio]
         ),
 
         // MARK: The processes
@@ -100,22 +100,13 @@ let package = Package(
         ),
         main("ingress", in: "Ingress", ["IngressRoutes", "PayPal", "Redis", .log]),
 
-        service(
-            "Fulfillment",
-            "FulfillmentJobs",
-            [
-                "Domain", "Jobs", "PayPal", "Postgres", "Redis", "Sealing", "Store", "ThriveCart", .log, .metrics,
-            ]
-        ),
+        service("Fulfillment", "FulfillmentJobs", common + ["ThriveCart", .log, .metrics]),
         main("fulfillment", in: "Fulfillment", ["FulfillmentJobs", "PayPal"]),
 
         service(
             "Reconciliation",
             "ReconciliationJobs",
-            [
-                "Domain", "FulfillmentJobs", "Jobs", "PayPal", "Postgres", "Redis", "Sealing", "Store", "ThriveCart",
-                .asyncHTTPClient, .log, .metrics,
-            ]
+            common + ["FulfillmentJobs", "ThriveCart", .asyncHTTPClient, .log, .metrics]
         ),
         main(
             "reconciliation",
@@ -138,20 +129,13 @@ let package = Package(
         service(
             "ProductAPI",
             "ProductAPIRoutes",
-            [
-                "Domain", "Jobs", "Outbound", "PayPal", "Postgres", "Redis", "Sealing", "Store", "Web", .hummingbird,
-                .httpTypes, .log, .nio,
-            ],
+            common + ["Outbound", "Web", .hummingbird, .httpTypes, .log, .nio],
             exclude: ["README.md"],
             resources: [.embedInCode("Reference/Files")]
         ),
         main("product-api", in: "ProductAPI", ["Outbound", "PayPal", "ProductAPIRoutes"]),
 
-        service(
-            "Renewals",
-            "RenewalJobs",
-            ["Domain", "Jobs", "PayPal", "Postgres", "Redis", "Sealing", "Store", .log, .metrics]
-        ),
+        service("Renewals", "RenewalJobs", common + [.log, .metrics]),
         main("renewals", in: "Renewals", ["Domain", "RenewalJobs"]),
 
         service(
@@ -379,8 +363,7 @@ func tool(_ name: String, in folder: String, _ dependencies: [Target.Dependency]
 
 /// The tests of what a process does, on real servers.
 func processTests(_ name: String, _ more: [Target.Dependency]) -> Target {
-    let all: [Target.Dependency] = ["Domain", "Jobs", "PayPal", "Postgres", "Redis", "Sealing", "Store", "Web"]
-    return tests(name, of: all + [.asyncHTTPClient, .httpTypes, .hummingbird, .log, .nio, .nioHTTP1], more)
+    tests(name, of: common + ["Web", .asyncHTTPClient, .httpTypes, .hummingbird, .log, .nio, .nioHTTP1], more)
 }
 
 /// The tests of one module, with what they need besides it.
