@@ -80,10 +80,9 @@ struct ChargeBench {
     }
 
     private func start(_ program: String, _ environment: [String: String]) throws -> ServerProcess {
-        let own = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
         return try ServerProcess(
             .init(
-                own.appending(path: program).path,
+                builtProgram(program),
                 [],
                 environment: environment,
                 log: try TestDirectory.make(program) + "/log"

@@ -37,10 +37,9 @@ struct DeliveryGround {
         self.receiver = receiver
         self.site = site
         self.plans = plans
-        let own = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
         process = try ServerProcess(
             .init(
-                own.appending(path: "notifications").path,
+                builtProgram("notifications"),
                 [],
                 environment: [
                     "DATABASE_URL": postgres.url, "REDIS_URL": redis.url, "APP_KEYS": keys, "LOG_LEVEL": "error",

@@ -38,10 +38,9 @@ final class Processes {
     ) throws -> ServerProcess {
         var environment = environment
         environment[port] = "\(try freePort())"
-        let own = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
         return try ServerProcess(
             .init(
-                own.deletingLastPathComponent().appending(path: program).path,
+                builtProgram(program),
                 [],
                 environment: environment,
                 log: try TestDirectory.make(program) + "/log"
