@@ -37,8 +37,10 @@ extension PostgresElement where Self: PostgresValue {
             }
             let start = bytes.count
             try element.encode(into: &bytes)
-            let length = UInt32(clamping: bytes.count - start)
-            for byte in 1...4 { bytes[start - byte] = UInt8(truncatingIfNeeded: length >> (8 * (byte - 1))) }
+            let length = Int32(clamping: bytes.count - start)
+            bytes.withUnsafeMutableBytes {
+                $0.storeBytes(of: length.bigEndian, toByteOffset: start - 4, as: Int32.self)
+            }
         }
     }
 

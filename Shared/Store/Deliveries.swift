@@ -98,17 +98,9 @@ extension Transaction {
         )
     }
 
-    /// For the statements over arrays that follow: the one plan for any number of rows is kept, and it uses indexes.
-    ///
-    /// Because planning anew for each length of the arrays costs more than the work itself, and because plans are kept while
-    /// the tables grow from nothing to many: what is best for nothing is never an index.
+    /// Because plans are kept while the tables grow from nothing to many, and what is best for nothing is never an index.
     func planForGrowth() throws(PostgresError) {
-        _ = try rows(
-            """
-            SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),
-                set_config('plan_cache_mode', 'force_generic_plan', true)
-            """
-        )
+        try run("SET LOCAL enable_seqscan = off")
     }
 
     /// What message `m` is about: first attempts of one subject go in their order.
