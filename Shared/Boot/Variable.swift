@@ -81,7 +81,7 @@ package enum Variable: String, CaseIterable, Sendable {
         case .renewalForm: "one-step"
         case .renewalSearch: "false"
         case .renewalRate: "50"
-        case .renewalConcurrency: "128"
+        case .renewalConcurrency: "384"
         case .renewalRetrySeconds: "3600"
         case .payPalAttributionID, .payPalWebhookRoots, .payPalBaseURL: ""
         case .appURL: "http://127.0.0.1:8080"

@@ -24,7 +24,7 @@ struct GatheredTurns: Sendable {
 
     init(_ store: Store, _ sealer: Sealer, _ queue: JobQueue, _ options: RenewalOptions) {
         permits = Gathering(lanes: 1) { try await Self.permits($0.count, queue, options.limit) }
-        turns = Gathering(lanes: 1) { notices in
+        turns = Gathering { notices in
             try await store.transaction { try Self.take(notices, sealer, options, $0) }
         }
     }
