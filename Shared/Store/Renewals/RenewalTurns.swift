@@ -70,7 +70,7 @@ extension Transaction {
         form: RenewalState.Form,
         freeze: (LockedRenewal, ChargeAttempt) throws -> FrozenBody? = { _, _ in nil }
     ) throws -> [RenewalTurn?] {
-        try planForArrays()
+        try planForGrowth()
         var turns: [RenewalTurn?] = Array(repeating: nil, count: notices.count)
         var waiting = Array(notices.indices)
         // Of two notices of one subscription the second is taken to what the first has made of it.
@@ -82,19 +82,6 @@ extension Transaction {
             for (index, turn) in zip(round, taken) { turns[index] = turn }
         }
         return turns
-    }
-
-    /// For the statements over arrays that follow: the one plan for any number of rows is kept, and it uses indexes.
-    ///
-    /// Because planning anew for each length of the arrays costs more than the work itself, and because plans are kept while
-    /// the tables grow from nothing to many: what is best for nothing is never an index.
-    private func planForArrays() throws(PostgresError) {
-        _ = try rows(
-            """
-            SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),
-                set_config('plan_cache_mode', 'force_generic_plan', true)
-            """
-        )
     }
 
     /// Notices of different subscriptions.
