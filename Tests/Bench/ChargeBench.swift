@@ -85,7 +85,7 @@ struct ChargeBench {
     }
 
     private func start(_ program: String, _ environment: [String: String]) throws -> ServerProcess {
-        return try ServerProcess(
+        try ServerProcess(
             .init(
                 builtProgram(program),
                 [],

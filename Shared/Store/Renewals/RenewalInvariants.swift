@@ -38,7 +38,8 @@ package struct RenewalInvariant: Sendable {
         },
         RenewalInvariant(name: "I2", says: "no period is skipped", isGrave: false) { now in
             """
-            SELECT s.id AS subscription, s.next_period AS period, coalesce('due since ' || s.next_action_at, 'nobody looks at it any more') AS detail
+            SELECT s.id AS subscription, s.next_period AS period,
+                coalesce('due since ' || s.next_action_at, 'nobody looks at it any more') AS detail
             FROM vault_subscriptions s
             WHERE s.status IN ('trialing', 'active', 'past_due')
               AND (s.next_action_at <= \(now.addingTimeInterval(-2 * 86_400)) OR s.next_action_at IS NULL)

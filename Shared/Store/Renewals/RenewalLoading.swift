@@ -41,18 +41,10 @@ extension ChargeAttempt.State: PostgresValue {}
 extension ChargeAttempt.Kind: PostgresValue {}
 
 extension Transaction {
-    /// Locks a subscription and reads its state: the current period, the periods of open attempts, and `mentioned`.
+    /// Locks subscriptions and reads their states: the current period, the period of an open attempt, and the mentioned one.
+    /// None for those whose activation never began.
     ///
-    /// Nil for none, and for one whose activation never began.
-    package func lockedRenewal(
-        _ id: VaultSubscription.ID,
-        mentioning mentioned: Int? = nil,
-        form: RenewalState.Form = .oneStep
-    ) throws(PostgresError) -> LockedRenewal? {
-        try lockedRenewals([id], mentioning: mentioned.map { [id: $0] } ?? [:], form: form)[id]
-    }
-
-    /// Locks them in the order of their ids, so that two who lock some of the same wait for each other in turn.
+    /// Locked in the order of their ids, so that two who lock some of the same wait for each other in turn.
     package func lockedRenewals(
         _ ids: [VaultSubscription.ID],
         mentioning mentioned: [VaultSubscription.ID: Int],

@@ -29,8 +29,8 @@ struct RenewalChanges {
     private var subscriptions: [LockedRenewal] = []
     private var newPeriods: [(period: ChargePeriod, of: VaultSubscription, at: Date)] = []
     private var changedPeriods: [(period: ChargePeriod, of: VaultSubscription.ID, at: Date)] = []
-    private var changed: [(attempt: ChargeAttempt, of: VaultSubscription.ID, wakeAt: Date?)] = []
-    private var new: [(attempt: ChargeAttempt, of: LockedRenewal, body: FrozenBody?, at: Date)] = []
+    private var changedAttempts: [(attempt: ChargeAttempt, of: VaultSubscription.ID, wakeAt: Date?)] = []
+    private var newAttempts: [(attempt: ChargeAttempt, of: LockedRenewal, body: FrozenBody?, at: Date)] = []
     private var evidence: [ChargeEvidenceLine] = []
 
     /// Takes in what is different from `before`: the subscription, its periods, its attempts.
@@ -56,11 +56,11 @@ struct RenewalChanges {
         var frozen: [ChargeAttempt.Key: FrozenBody] = [:]
         for attempt in state.attempts {
             if let old = before.attempt(attempt.key) {
-                if old != attempt { changed.append((attempt, renewal.subscription.id, renewal.state.wakeAt)) }
+                if old != attempt { changedAttempts.append((attempt, renewal.subscription.id, state.wakeAt)) }
             } else {
                 let body = try freeze(renewal, attempt)
                 frozen[attempt.key] = body
-                new.append((attempt, renewal, body, now))
+                newAttempts.append((attempt, renewal, body, now))
             }
         }
         return frozen
@@ -82,8 +82,8 @@ struct RenewalChanges {
     func write(to transaction: Transaction) throws(PostgresError) {
         if !newPeriods.isEmpty { try writeNewPeriods(transaction) }
         if !changedPeriods.isEmpty { try writeChangedPeriods(transaction) }
-        if !changed.isEmpty { try writeChanged(transaction) }
-        if !new.isEmpty { try writeNew(transaction) }
+        if !changedAttempts.isEmpty { try writeChangedAttempts(transaction) }
+        if !newAttempts.isEmpty { try writeNewAttempts(transaction) }
         if !subscriptions.isEmpty { try writeSubscriptions(transaction) }
         if !evidence.isEmpty { try writeEvidence(transaction) }
     }
@@ -118,11 +118,11 @@ struct RenewalChanges {
         )
     }
 
-    private func writeNew(_ transaction: Transaction) throws(PostgresError) {
-        let (attempts, renewals) = (new.map(\.attempt), new.map(\.of))
-        let requests = new.map { $0.of.names.requestID($0.attempt) }
-        let invoices = new.map { $0.of.names.invoiceID(period: $0.attempt.key.period) }
-        let wakes = new.map { $0.attempt.state.isOpen ? $0.of.state.wakeAt : nil }
+    private func writeNewAttempts(_ transaction: Transaction) throws(PostgresError) {
+        let (attempts, renewals) = (newAttempts.map(\.attempt), newAttempts.map(\.of))
+        let requests = newAttempts.map { $0.of.names.requestID($0.attempt) }
+        let invoices = newAttempts.map { $0.of.names.invoiceID(period: $0.attempt.key.period) }
+        let wakes = newAttempts.map { $0.attempt.state.isOpen ? $0.of.state.wakeAt : nil }
         try transaction.run(
             """
             INSERT INTO charge_attempts (subscription, period, number, seq, kind, state, request_id, invoice_id, body,
@@ -131,19 +131,19 @@ struct RenewalChanges {
             SELECT *
             FROM unnest(\(renewals.map(\.subscription.id)), \(attempts.map(\.key.period)),
                 \(attempts.map(\.key.number)), \(attempts.map(\.key.seq)), \(attempts.map(\.kind)),
-                \(attempts.map(\.state)), \(requests), \(invoices), \(new.map(\.body?.sealed)),
-                \(new.map(\.body?.sha256)), \(attempts.map(\.fence)), \(attempts.map(\.leaseUntil)),
+                \(attempts.map(\.state)), \(requests), \(invoices), \(newAttempts.map(\.body?.sealed)),
+                \(newAttempts.map(\.body?.sha256)), \(attempts.map(\.fence)), \(attempts.map(\.leaseUntil)),
                 \(attempts.map(\.firstSentAt)), \(attempts.map(\.lastSentAt)), \(attempts.map(\.sends)),
                 \(attempts.map(\.doubts)), \(attempts.map(\.probeAt)), \(wakes), \(attempts.map(\.orderID)),
                 \(attempts.map(\.onlyLookUp)), \(attempts.map(\.captureID)), \(try Self.declines(attempts)),
-                \(attempts.map(\.settledAt)), \(new.map(\.at)))
+                \(attempts.map(\.settledAt)), \(newAttempts.map(\.at)))
             """
         )
     }
 
-    private func writeChanged(_ transaction: Transaction) throws(PostgresError) {
-        let attempts = changed.map(\.attempt)
-        let wakes = changed.map { $0.attempt.state.isOpen ? $0.wakeAt : nil }
+    private func writeChangedAttempts(_ transaction: Transaction) throws(PostgresError) {
+        let attempts = changedAttempts.map(\.attempt)
+        let wakes = changedAttempts.map { $0.attempt.state.isOpen ? $0.wakeAt : nil }
         try transaction.run(
             """
             UPDATE charge_attempts a
@@ -151,7 +151,7 @@ struct RenewalChanges {
                 last_sent_at = c.last_sent_at, sends = c.sends, doubts = c.doubts, probe_at = c.probe_at,
                 wake_at = c.wake_at, order_id = c.order_id, only_look_up = c.only_look_up, capture_id = c.capture_id,
                 decline = c.decline, settled_at = c.settled_at, body = CASE WHEN c.open THEN a.body END
-            FROM unnest(\(changed.map(\.of)), \(attempts.map(\.key.period)), \(attempts.map(\.key.number)),
+            FROM unnest(\(changedAttempts.map(\.of)), \(attempts.map(\.key.period)), \(attempts.map(\.key.number)),
                 \(attempts.map(\.key.seq)), \(attempts.map(\.state)), \(attempts.map(\.fence)),
                 \(attempts.map(\.leaseUntil)), \(attempts.map(\.firstSentAt)), \(attempts.map(\.lastSentAt)),
                 \(attempts.map(\.sends)), \(attempts.map(\.doubts)), \(attempts.map(\.probeAt)), \(wakes),
