@@ -30,18 +30,13 @@ package struct AddressPolicy: Sendable {
     /// Not public by the IANA special-purpose registries, or multicast.
     ///
     /// Source: RFC 6890 and its registries for IPv4 and IPv6.
-    private static let blocked: [IPNetwork] = [
-        IPNetwork(known: "0.0.0.0/8"), IPNetwork(known: "10.0.0.0/8"), IPNetwork(known: "100.64.0.0/10"),
-        IPNetwork(known: "127.0.0.0/8"), IPNetwork(known: "169.254.0.0/16"), IPNetwork(known: "172.16.0.0/12"),
-        IPNetwork(known: "192.0.0.0/24"), IPNetwork(known: "192.0.2.0/24"), IPNetwork(known: "192.88.99.0/24"),
-        IPNetwork(known: "192.168.0.0/16"), IPNetwork(known: "198.18.0.0/15"), IPNetwork(known: "198.51.100.0/24"),
-        IPNetwork(known: "203.0.113.0/24"), IPNetwork(known: "224.0.0.0/4"), IPNetwork(known: "240.0.0.0/4"),
-        IPNetwork(known: "::/128"), IPNetwork(known: "::1/128"), IPNetwork(known: "64:ff9b:1::/48"),
-        IPNetwork(known: "100::/64"),
-        IPNetwork(known: "2001::/23"), IPNetwork(known: "2001:db8::/32"), IPNetwork(known: "3fff::/20"),
-        IPNetwork(known: "5f00::/16"),
-        IPNetwork(known: "fc00::/7"), IPNetwork(known: "fe80::/10"), IPNetwork(known: "fec0::/10"),
-        IPNetwork(known: "ff00::/8"),
+    private static let blocked = blocks.map { IPNetwork(known: $0) }
+
+    private static let blocks: [StaticString] = [
+        "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
+        "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24",
+        "224.0.0.0/4", "240.0.0.0/4", "::/128", "::1/128", "64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32",
+        "3fff::/20", "5f00::/16", "fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8",
     ]
 
     private static func interfaceAddresses() -> Set<IPAddress> {
