@@ -7,8 +7,8 @@ struct Doctor: OperatorCommand {
         abstract: "Examine everything: what is wrong, and the exact cure.",
         discussion: """
             Looks at the settings, at whether Redis and Postgres keep what they accept, at clocks, keys, versions, \
-            migrations, workers, queues, recurring work, books, renewals and endpoints. It changes nothing. Exit status 0 when there is no problem \
-            (warnings count as none), 1 for a problem, 69 when a server does not answer, 78 when a setting is wrong.
+            migrations, workers, queues, recurring work, books, renewals and endpoints. It changes nothing. Exit status 0 \
+            when there is no problem (warnings count as none), 1 for a problem, 69 when a server does not answer, 78 when a setting is wrong.
 
             EXAMPLE
               gatehouse doctor

@@ -65,6 +65,7 @@ package struct BooksComparison: Sendable {
         edge.move(over: page, sorted)
         var counts = Reconciliation.Counts()
         counts.rows = page.count
+        // A neighbour that is news after all was counted as agreed on its own page.
         counts.agreed = page.count - sorted.count { $0.acquaintance == .unknown }
         let groups = Dictionary(grouping: sorted) { $0.finding.entry.email?.normalized ?? "\($0.finding.key)" }.values
         try await withThrowingTaskGroup(of: Reconciliation.Counts.self) { tasks in
