@@ -70,7 +70,7 @@ struct Cashier: Sendable {
             id: id,
             environment: .sandbox,
             payPalID: payPalID,
-            secretHash: Array(repeating: UInt8.random(in: 0...255), count: 32),
+            secretHash: Digest.sha256(payPalID),
             siteURL: "https://\(payPalID.lowercased()).example.com",
             webhooksURL: "https://\(payPalID.lowercased()).example.com/hook",
             state: .connected,
