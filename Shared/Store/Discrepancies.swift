@@ -142,8 +142,9 @@ extension Transaction {
         )
     }
 
-    /// Those that were found by `end` and wait to be looked at again, in pages.
-    package func waitingDiscrepancies(
+    /// Those of one state that were found by `end`, in pages.
+    package func discrepancies(
+        _ state: Discrepancy.State,
         of site: Site.ID?,
         at provider: Provider,
         in mode: Mode,
@@ -156,7 +157,7 @@ extension Transaction {
             WHERE \(Query.books(of: site))
               AND provider = \(provider)
               AND mode = \(mode)
-              AND state = 'found'
+              AND state = \(state)
               AND found_at <= \(end)
               AND (\(last) IS NULL OR id > \(last))
             ORDER BY id

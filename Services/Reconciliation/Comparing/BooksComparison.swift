@@ -27,12 +27,13 @@ package struct BooksComparison: Sendable {
         package init() {}
     }
 
-    private let store: Store
-    private let site: Site
-    private let mode: Mode
-    private let books: ThriveCartAPI
-    private let options: Options
-    private let now: @Sendable () -> Date
+    let store: Store
+    let site: Site
+    let mode: Mode
+    let books: ThriveCartAPI
+    let options: Options
+    let now: @Sendable () -> Date
+    let silence = Silence()
 
     package init(
         _ site: Site,
@@ -50,7 +51,7 @@ package struct BooksComparison: Sendable {
         self.now = now
     }
 
-    private var account: String { site.thriveCartAccount ?? "" }
+    var account: String { site.thriveCartAccount ?? "" }
 
     // MARK: A page
 
@@ -115,18 +116,20 @@ package struct BooksComparison: Sendable {
             }
     }
 
-    private func ledgers(of findings: [Finding]) async throws -> [String: Order] {
+    func ledgers(of findings: [Finding]) async throws -> [String: Order] {
+        try await store.read { try ledgers(of: findings, in: $0) }
+    }
+
+    func ledgers(of findings: [Finding], in transaction: Transaction) throws -> [String: Order] {
         let numbers = Set(findings.compactMap { $0.event.order?.number })
-        return try await store.read { transaction in
-            try transaction.orders(
-                numbered: numbers,
-                at: .thriveCart,
-                account: account,
-                mode: mode,
-                of: site.id
-            )
-            .mapValues(\.ledger)
-        }
+        return try transaction.orders(
+            numbered: numbers,
+            at: .thriveCart,
+            account: account,
+            mode: mode,
+            of: site.id
+        )
+        .mapValues(\.ledger)
     }
 
     /// Healed in the order in which things happened; then how subscriptions stand is looked at, once each.
@@ -188,134 +191,5 @@ package struct BooksComparison: Sendable {
             let paidAt = rows.filter({ $0.kind == .payment }).compactMap(\.entry.bookedAt).max(), paidAt > pause.at
         else { return now }
         return min(paidAt, now)
-    }
-
-    // MARK: One finding
-
-    private func heal(_ finding: Finding, asking record: inout CustomerRecord) async throws -> Outcome {
-        let kept = try await store.read { try $0.discrepancy(keyed: finding.key, of: site.id) }
-        if kept?.state == .ignored { return .agreed }
-        if finding.kind == .unreadable {
-            return try await keep(finding, .person, "it names no order or item that we can read")
-        }
-        let customer = try await record.of(finding.entry.email)
-        switch finding.confirmed(by: customer) {
-        case .contradicted(let reason):
-            return try await keep(finding, .person, reason)
-        case .confirmed(let entry):
-            let foundBefore = kept.flatMap { $0.state == .healed ? nil : $0 }
-            if finding.takesAway, isTooYoung(finding, foundAt: foundBefore?.foundAt) {
-                return try await keep(finding, .found, "a webhook may still be on its way")
-            }
-            return try await apply(try Finding(entry, account: account))
-        }
-    }
-
-    /// By the provider's clock where the row has a time, else by when we found it. Source: rule H3.
-    private func isTooYoung(_ finding: Finding, foundAt: Date?) -> Bool {
-        let end = now().addingTimeInterval(-options.inFlight)
-        if let foundAt, foundAt <= end { return false }
-        guard finding.entry.state == nil, let bookedAt = finding.entry.bookedAt else { return options.inFlight > 0 }
-        return bookedAt > end && options.inFlight > 0
-    }
-
-    private func keep(_ finding: Finding, _ state: Discrepancy.State, _ reason: String) async throws -> Outcome {
-        if !options.isRehearsal {
-            let discrepancy = finding.discrepancy(of: site.id, state, reason, at: now())
-            try await store.transaction { try $0.save(discrepancy) }
-        }
-        return state == .person ? .person : .waiting
-    }
-
-    /// Writes down by its own name what the ledger holds by another, so that what happened near it is not taken for it.
-    private func hear(_ witness: Finding, asking record: inout CustomerRecord) async throws {
-        guard case .confirmed(let entry) = witness.confirmed(by: try await record.of(witness.entry.email)) else {
-            return
-        }
-        _ = try await apply(try Finding(entry, account: account))
-    }
-
-    private func apply(_ finding: Finding) async throws -> Outcome {
-        let moment = now()
-        let delivery = InboundDelivery(
-            site: site.id,
-            provider: .thriveCart,
-            source: .reconciliation,
-            receivedAt: moment,
-            body: finding.entry.body
-        )
-        do {
-            return try await store.transaction { transaction in
-                let kept = try transaction.lockDiscrepancy(finding.key, of: site.id)
-                if kept?.state == .ignored { return .agreed }
-                try transaction.tell(only: options.hearers)
-                let applied = try transaction.apply(delivery, at: moment)
-                // By another road, and never missed.
-                let isKnown = if case .kept(_, .known) = applied { kept == nil } else { false }
-                let outcome = isKnown ? .agreed : try settle(applied, finding, in: transaction, moment)
-                if options.isRehearsal { throw Undone(outcome: outcome) }
-                return outcome
-            }
-        } catch let undone as Undone {
-            return undone.outcome
-        }
-    }
-
-    private func settle(
-        _ applied: Applied,
-        _ finding: Finding,
-        in transaction: Transaction,
-        _ moment: Date
-    ) throws -> Outcome {
-        switch applied {
-        case .kept(let event, let verdict):
-            if options.keepsHealed {
-                try transaction.save(
-                    finding.discrepancy(of: site.id, .healed, verdict.reason, event: event, at: moment)
-                )
-            }
-            return .healed
-        case .known:
-            try transaction.save(
-                finding.discrepancy(of: site.id, .person, "it was applied before, without effect", at: moment)
-            )
-            return .person
-        case .noSite: return .agreed
-        }
-    }
-
-    private struct Undone: Error {
-        var outcome: Outcome
-    }
-
-    // MARK: What was found before
-
-    /// Looks again at what was too young. Answers what became of it.
-    package func lookAgain() async throws -> Reconciliation.Counts {
-        let end = now().addingTimeInterval(-options.inFlight)
-        return try await store.lookAgain(at: .thriveCart, of: site.id, in: mode, foundBy: end, lookAgain(at:))
-    }
-
-    package func lookAgain(at discrepancy: Discrepancy) async throws -> Outcome {
-        guard var entry = BookEntry(body: discrepancy.body) else { return .person }
-        var finding = try Finding(entry, account: account)
-        let ledger = try await ledgers(of: [finding]).values.first
-        let known = finding.item.flatMap { ledger?.item($0) }
-        let isOnlyItem = ledger?.onlyItem == finding.item
-        var isSo = ledger?.knows(finding.event) != true
-        if let state = entry.state {
-            isSo = known.map { state.disagrees(with: $0, isOnlyItem: isOnlyItem) } ?? true
-            if let known, let observed = entry.observedAt, observed <= known.newestMoment {
-                entry.observedAt = known.newestMoment.addingTimeInterval(1)
-                finding = try Finding(entry, account: account)
-            }
-        }
-        guard isSo else {
-            let settled = finding.discrepancy(of: site.id, .healed, "a webhook told it", at: now())
-            try await store.transaction { try $0.save(settled) }
-            return .healed
-        }
-        var record = CustomerRecord(books: books)
-        return try await heal(finding, asking: &record)
     }
 }

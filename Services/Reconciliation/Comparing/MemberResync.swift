@@ -27,7 +27,7 @@ package struct MemberResync: Sendable {
     }
 
     package func run(_ email: EmailAddress, comparing: BooksComparison.Options) async throws -> Result {
-        guard let books = try await dependencies.books(of: site, in: mode) else { throw ReconciliationProblem.noKey }
+        let books = try await dependencies.ownBooks(of: site, in: mode)
         let comparison = BooksComparison(
             site,
             in: mode,
