@@ -25,7 +25,7 @@ package struct Reconciliation: Sendable, Hashable {
     package var page: Int
     /// Rows older than this are not looked at; nil is all.
     package var floor: Date?
-    /// The newest row when the run began.
+    /// The newest row when the run began; nil where rows before it were left out, so that the next run begins no later.
     package var newest: Date?
     /// How many rows the books hold.
     package var total: Int?
@@ -36,6 +36,11 @@ package struct Reconciliation: Sendable, Hashable {
     package var holder: UUID
     package var beatAt: Date
     package var endedAt: Date?
+
+    package enum Backfilled: Sendable, Hashable {
+        case nothing, whole
+        case part(from: Date)
+    }
 
     /// What became of the rows that were looked at.
     package struct Counts: Sendable, Hashable {
@@ -129,12 +134,20 @@ extension Transaction {
         ) == 1
     }
 
-    /// Goes on with the run of a process that died, as deep as it or the new one was to go.
+    /// Goes on with the run of a process that died, as deep as it or the new one was to go; anew where that one had less in
+    /// view.
     package func take(_ run: Reconciliation, for fresh: Reconciliation) throws(PostgresError) -> Reconciliation {
         var taken = run
         taken.holder = fresh.holder
         taken.beatAt = fresh.startedAt
         if let floor = run.floor { taken.floor = fresh.floor.map { min($0, floor) } }
+        let isNarrower = run.kind == .daily && fresh.kind == .asked
+        if isNarrower || taken.floor != run.floor {
+            // What it has done so far was done with less in view.
+            taken.page = 1
+            taken.newest = nil
+            taken.counts = Reconciliation.Counts()
+        }
         try self.run(
             """
             UPDATE reconciliations
@@ -170,21 +183,25 @@ extension Transaction {
         try reconciliations("WHERE state = 'running'").filter { $0.isAbandoned(at: now) }
     }
 
-    /// Whether all that the books held was taken over once.
-    package func hasBackfilled(_ site: Site.ID, from provider: Provider, in mode: Mode) throws(PostgresError) -> Bool {
-        try !rows(
+    /// How much of the books back-fills have taken over.
+    package func backfills(
+        of site: Site.ID,
+        from provider: Provider,
+        in mode: Mode
+    ) throws(PostgresError) -> Reconciliation.Backfilled {
+        let runs = try reconciliations(
             """
-            SELECT
-            FROM reconciliations
             WHERE site = \(site)
               AND provider = \(provider)
               AND mode = \(mode)
               AND kind = 'backfill'
               AND state = 'succeeded'
+            ORDER BY floor NULLS FIRST
             LIMIT 1
             """
         )
-        .isEmpty
+        guard let deepest = runs.first else { return .nothing }
+        return deepest.floor.map { .part(from: $0) } ?? .whole
     }
 
     /// Runs of a site, the latest first.
