@@ -11,9 +11,8 @@ package struct ReconciliationStanding: Sendable, Hashable {
     package var mode: Mode
     package var since: Date
     package var succeededAt: Date?
-    /// Why the last run failed, if it did and none has succeeded since, and when.
+    /// Why the last run failed, if it did and none has succeeded since.
     package var problem: String?
-    package var failedAt: Date?
     package var waiting: Int
     package var needsPerson: Int
 
@@ -22,12 +21,6 @@ package struct ReconciliationStanding: Sendable, Hashable {
 
     package func isOverdue(at now: Date) -> Bool {
         now.timeIntervalSince(succeededAt ?? since) > Self.patience
-    }
-
-    /// Whether we were refused within the last hour: asking again at once would be refused as well.
-    package func isRefused(at now: Date) -> Bool {
-        guard problem != nil, let failedAt else { return false }
-        return now.timeIntervalSince(failedAt) < 3600
     }
 
     /// The site's slug, or whose books they are.
@@ -40,7 +33,7 @@ extension Transaction {
         try standings(
             """
             SELECT k.site, s.slug, k.provider, 'live' AS mode, k.created_at AS since, max(r.ended_at) AS succeeded_at,
-                last.problem, last.failed_at,
+                last.problem,
                 (SELECT count(*) FROM discrepancies d WHERE d.site = k.site AND d.state = 'found') AS waiting,
                 (SELECT count(*) FROM discrepancies d WHERE d.site = k.site AND d.state = 'person') AS needs_person
             FROM site_api_keys k
@@ -48,14 +41,13 @@ extension Transaction {
             LEFT JOIN reconciliations r ON r.site = k.site AND r.provider = k.provider AND r.mode = 'live'
                 AND r.state = 'succeeded'
             LEFT JOIN LATERAL (
-                SELECT CASE l.state WHEN 'failed' THEN l.problem END AS problem,
-                    CASE l.state WHEN 'failed' THEN l.ended_at END AS failed_at
+                SELECT CASE l.state WHEN 'failed' THEN l.problem END AS problem
                 FROM reconciliations l
                 WHERE l.site = k.site AND l.provider = k.provider AND l.mode = 'live' AND l.state <> 'running'
                 ORDER BY l.ended_at DESC
                 LIMIT 1
             ) last ON true
-            GROUP BY k.site, s.slug, k.provider, k.created_at, last.problem, last.failed_at
+            GROUP BY k.site, s.slug, k.provider, k.created_at, last.problem
             ORDER BY s.slug, k.provider
             """
         )
@@ -75,15 +67,14 @@ extension Transaction {
                 (SELECT max(r.ended_at) FROM reconciliations r
                     WHERE r.site IS NULL AND r.provider = 'paypal' AND r.mode = b.mode
                       AND r.state = 'succeeded') AS succeeded_at,
-                last.problem, last.failed_at,
+                last.problem,
                 (SELECT count(*) FROM discrepancies d
                     WHERE d.site IS NULL AND d.mode = b.mode AND d.state = 'found') AS waiting,
                 (SELECT count(*) FROM discrepancies d
                     WHERE d.site IS NULL AND d.mode = b.mode AND d.state = 'person') AS needs_person
             FROM books b
             LEFT JOIN LATERAL (
-                SELECT CASE l.state WHEN 'failed' THEN l.problem END AS problem,
-                    CASE l.state WHEN 'failed' THEN l.ended_at END AS failed_at
+                SELECT CASE l.state WHEN 'failed' THEN l.problem END AS problem
                 FROM reconciliations l
                 WHERE l.site IS NULL AND l.provider = 'paypal' AND l.mode = b.mode AND l.state <> 'running'
                 ORDER BY l.ended_at DESC
@@ -104,7 +95,6 @@ extension Transaction {
                 since: try row["since"],
                 succeededAt: try row["succeeded_at"],
                 problem: try row["problem"],
-                failedAt: try row["failed_at"],
                 waiting: Int(try row["waiting", as: Int64.self]),
                 needsPerson: Int(try row["needs_person", as: Int64.self])
             )

@@ -131,19 +131,13 @@ import Testing
             try await trouble.begin(in: shop)
             let log = CapturedLog()
             let refused = try await ReconcileSite(site: shop.site.id).run(shop.dependencies, context(log))
-            #expect(refused == .discarded(trouble.words))
+            #expect(refused == .snoozed(.seconds(3600)))
             #expect(log.text.contains("the books can't be read") && !log.text.contains("ana@example.com"))
             let runs = try await shop.store.read { try $0.reconciliations(of: shop.site.id, limit: 9) }
             #expect(runs.map(\.state) == [.failed])
             let standing = try await shop.store.read { try $0.reconciliationStandings() }.first
             #expect(standing?.problem == trouble.words)
             #expect(standing?.isOverdue(at: Date()) == true, "it is not taken for books that were compared")
-            // Once an hour, and not at each look.
-            for (later, tries) in [(0.0, 0), (3700, 1)] {
-                let at = Date().addingTimeInterval(later)
-                _ = try await WatchReconciliations().run(shop.dependencies, context(at: at))
-                #expect(try await shop.dependencies.jobs.stats(of: .reconciliation).held == tries)
-            }
             #expect(try await shop.standing("ana@example.com") == nil)
 
             try await trouble.end(in: shop)

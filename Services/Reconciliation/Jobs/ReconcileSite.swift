@@ -65,11 +65,11 @@ package struct ReconcileSite: Job {
         }
     }
 
-    /// The run is kept as failed, which `gatehouse doctor` and `gatehouse reconcile status` tell until it is put right. A
-    /// dead letter for each try would tell no more.
+    /// The run is kept as failed, which `gatehouse doctor` and `gatehouse reconcile status` tell until it is put right, and
+    /// then it is made within the hour. A dead letter for each try would tell no more.
     private func refused(_ problem: any Error, _ context: JobContext) -> JobOutcome {
         context.logger.error("the books can't be read", metadata: ["site": "\(site)", "problem": "\(problem)"])
-        return .discarded("\(problem)")
+        return .snoozed(.seconds(3600))
     }
 }
 

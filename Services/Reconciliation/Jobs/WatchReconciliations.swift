@@ -51,7 +51,7 @@ package struct WatchReconciliations: Job {
                 "books were not compared for 26 hours",
                 metadata: ["site": "\(standing.name)", "provider": "\(standing.provider.rawValue)"]
             )
-            if !standing.isRefused(at: now) { again.insert(standing.site) }
+            again.insert(standing.site)
         }
         for site in again {
             if let site {
