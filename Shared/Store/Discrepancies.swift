@@ -110,6 +110,19 @@ extension Transaction {
         )
     }
 
+    /// What was ignored under these keys is so no longer: found again, it is a new one.
+    package func endIgnored(among keys: [String], of site: Site.ID, at now: Date) throws(PostgresError) {
+        try run(
+            """
+            UPDATE discrepancies
+            SET state = 'healed', reason = 'it is over: ' || coalesce(reason, 'it was ignored'), settled_at = \(now)
+            WHERE site = \(site)
+              AND key = ANY(\(keys))
+              AND state = 'ignored'
+            """
+        )
+    }
+
     /// The one with this key, held until the end of the transaction.
     package func lockDiscrepancy(_ key: String, of site: Site.ID?) throws(PostgresError) -> Discrepancy? {
         try discrepancies("WHERE \(Query.books(of: site)) AND key = \(key) FOR UPDATE").first

@@ -6,6 +6,7 @@ import Postgres
 import ReconciliationJobs
 import Sealing
 import Store
+import Synchronization
 import TestKit
 import Testing
 import ThriveCart
@@ -158,6 +159,44 @@ import ThriveCart
                 #expect(counts.waiting == 0)
             }
             #expect(try await shop.discrepancies(.ignored).count == 1)
+        }
+    }
+
+    @Test func `H2 who ignores a pause has not ignored the next one`() async throws {
+        try await withBookShop(daysAgo: 10) { shop in
+            let order = try await shop.buy("ana@example.com")
+            try await shop.pause(order, isHeard: false)
+            let first = try await shop.run()
+            #expect(first.waiting == 1)
+            try await shop.store.pool.query(
+                "UPDATE discrepancies SET state = 'ignored', reason = 'by hand', settled_at = now()"
+            )
+            let ignored = try await shop.run { $0.inFlight = 0 }
+            #expect(ignored.agreed == 1 && ignored.healed == 0 && ignored.waiting == 0)
+            try await shop.resume(order, isHeard: false)
+            _ = try await shop.run { $0.inFlight = 0 }
+            let over = try await shop.discrepancies(.healed).compactMap(\.reason)
+            #expect(over.contains("it is over: by hand"))
+
+            try await shop.pause(order, isHeard: false)
+            let second = try await shop.run { $0.inFlight = 0 }
+            #expect(second.healed == 1)
+            #expect(try await shop.standing("ana@example.com")?.status == "paused")
+        }
+    }
+
+    @Test func `a dry run says what it would heal, and what it would leave`() async throws {
+        try await withBookShop { shop in
+            try await shop.buy("ana@example.com", "once", isHeard: false)
+            let order = try await shop.buy("bob@example.com", "once")
+            try await shop.refund(order, isHeard: false)
+            let found = Mutex<[String]>([])
+            _ = try await shop.run { options in
+                options.isRehearsal = true
+                options.rehearsed = { one in found.withLock { $0.append("\(one.kind) \(one.state)") } }
+            }
+            #expect(Set(found.withLock { $0 }) == ["sale healed", "refund healed"])
+            #expect(try await shop.discrepancies(.healed).isEmpty)
         }
     }
 

@@ -17,6 +17,7 @@ package struct BooksComparison: Sendable {
         package var hearers = Hearers.everybody
         /// Finds, heals in a transaction that is undone, and keeps nothing.
         package var isRehearsal = false
+        package var rehearsed: @Sendable (Discrepancy) -> Void = { _ in }
         /// False for a back-fill: what it brings was never missed.
         package var keepsHealed = true
         /// Orders that nobody told us of, and that are older than this, are a back-fill's business.
@@ -62,6 +63,7 @@ package struct BooksComparison: Sendable {
         after edge: inout PageEdge
     ) async throws -> Reconciliation.Counts {
         let page = try findings(rows)
+        try await endIgnored(among: page)
         let sorted = try await sorted(edge.neighbours(of: page) + page)
         edge.move(over: page, sorted)
         var counts = Reconciliation.Counts()
@@ -150,9 +152,24 @@ package struct BooksComparison: Sendable {
         }
         if !unknown.isEmpty { ledgers = try await self.ledgers(of: findings) }
         for finding in standings(among: findings, ledgers) {
-            counts.count(try await heal(finding, asking: &record))
+            let outcome = try await heal(finding, asking: &record)
+            // The row itself was counted as agreed already.
+            if outcome != .agreed { counts.count(outcome) }
         }
         return counts
+    }
+
+    /// Who is told to leave a pause as it is has not said so of the next one: a subscription that stands otherwise by now
+    /// has ended it.
+    private func endIgnored(among findings: [Finding]) async throws {
+        if options.isRehearsal { return }
+        let over = findings.flatMap { finding -> [String] in
+            guard let state = finding.entry.rowState, finding.item != nil else { return [] }
+            return BookEntry.State.allCases.filter { $0 != state }.map(finding.key(of:))
+        }
+        if over.isEmpty { return }
+        let moment = now()
+        try await store.transaction { try $0.endIgnored(among: over, of: site.id, at: moment) }
     }
 
     private func isBeforeHorizon(_ finding: Finding) -> Bool {

@@ -46,8 +46,11 @@ extension BooksComparison {
     /// Unless somebody has said meanwhile that it is to stay as it is.
     private func keep(_ finding: Finding, _ state: Discrepancy.State, _ reason: String) async throws -> Outcome {
         let outcome: Outcome = state == .person ? .person : .waiting
-        if options.isRehearsal { return outcome }
         let discrepancy = finding.discrepancy(of: site.id, state, reason, at: now())
+        if options.isRehearsal {
+            options.rehearsed(discrepancy)
+            return outcome
+        }
         return try await store.transaction { transaction in
             if try transaction.lockDiscrepancy(finding.key, of: site.id)?.state == .ignored { return .agreed }
             try transaction.save(discrepancy)
@@ -125,6 +128,9 @@ extension BooksComparison {
                 return outcome
             }
         } catch let undone as Undone {
+            if undone.outcome == .healed {
+                options.rehearsed(finding.discrepancy(of: site.id, .healed, nil, at: moment))
+            }
             return undone.outcome
         }
     }

@@ -15,6 +15,7 @@ package struct PayPalComparison: Sendable {
     package struct Options: ComparingOptions {
         package var inFlight: TimeInterval = 600
         package var isRehearsal = false
+        package var rehearsed: @Sendable (Discrepancy) -> Void = { _ in }
 
         package init() {}
     }
@@ -79,7 +80,7 @@ package struct PayPalComparison: Sendable {
         if finding.takesAway, isTooYoung(finding, foundAt: before?.foundAt) {
             return try await keep(finding, .found, "its webhook may still be on its way")
         }
-        if options.isRehearsal { return .healed }
+        if options.isRehearsal { return try await keep(finding, .healed, nil) }
         // So that a crash after the event was applied leaves word of it.
         if before == nil { _ = try await keep(finding, .found, nil) }
         let event = ApplyPayPalEvent(
@@ -188,8 +189,10 @@ package struct PayPalComparison: Sendable {
     }
 
     private func keep(_ state: Discrepancy.State, _ make: () -> Discrepancy) async throws -> Outcome {
-        if !options.isRehearsal {
-            let discrepancy = make()
+        let discrepancy = make()
+        if options.isRehearsal {
+            options.rehearsed(discrepancy)
+        } else {
             // Unless somebody has said meanwhile that it is to stay as it is. What was applied is applied all the same.
             let isIgnored = try await store.transaction { transaction in
                 let kept = try transaction.lockDiscrepancy(discrepancy.key, of: nil)
