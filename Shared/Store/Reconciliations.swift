@@ -37,6 +37,14 @@ package struct Reconciliation: Sendable, Hashable {
     package var beatAt: Date
     package var endedAt: Date?
 
+    package enum Pulse: Sendable, Hashable {
+        case running
+        /// By this process.
+        case ended
+        /// Another process goes on with it, or did.
+        case taken
+    }
+
     package enum Backfilled: Sendable, Hashable {
         case nothing, whole
         case part(from: Date)
@@ -121,9 +129,9 @@ extension Transaction {
         ) == 1
     }
 
-    /// Says that the run goes on. False when it is another process's by now.
-    package func beat(_ run: Reconciliation, at now: Date) throws(PostgresError) -> Bool {
-        try self.run(
+    /// Says that the run goes on, where it does, and answers how it stands.
+    package func beat(_ run: Reconciliation, at now: Date) throws(PostgresError) -> Reconciliation.Pulse {
+        let isRunning = try self.run(
             """
             UPDATE reconciliations
             SET beat_at = \(now)
@@ -131,7 +139,10 @@ extension Transaction {
               AND state = 'running'
               AND holder = \(run.holder)
             """
-        ) == 1
+        )
+        if isRunning == 1 { return .running }
+        let own = try rows("SELECT FROM reconciliations WHERE id = \(run.id) AND holder = \(run.holder)")
+        return own.isEmpty ? .taken : .ended
     }
 
     /// Goes on with the run of a process that died, as deep as it or the new one was to go; anew where that one had less in
