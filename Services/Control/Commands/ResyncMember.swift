@@ -48,7 +48,10 @@ struct ResyncMember: OperatorCommand {
                 page.line("Other addresses of a member: gatehouse members show \(email) --site \(site)")
                 return
             }
-            page.line("\(rows) rows of \(addresses.joined(separator: ", ")): \(agreed) agreed, \(healed) healed", .good)
+            page.line(
+                "\(rows.counted("row")) of \(addresses.joined(separator: ", ")): \(agreed) agreed, \(healed) healed",
+                .good
+            )
             if waiting > 0 { page.line("\(waiting) wait: a webhook may still be on its way", .warning) }
             if needsPerson > 0 {
                 page.line("\(needsPerson) need a person: gatehouse discrepancies list --site \(site)", .bad)
