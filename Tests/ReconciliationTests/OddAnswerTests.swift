@@ -1,3 +1,4 @@
+import AsyncHTTPClient
 import Domain
 import Foundation
 import FulfillmentJobs
@@ -15,6 +16,46 @@ import ThriveCart
 
 /// What ThriveCart answers when it is not itself, and what happens between two of its answers.
 @Suite struct `Odd answers of the books` {
+    // MARK: The limit
+
+    @Test func `H1 a 429 is waited out as Retry-After says, and every request waits for its turn`() async throws {
+        try await withBookShop { shop in
+            try await shop.buy("ana@example.com", "once")
+            let once = Once()
+            try await shop.answering({ _ in once() ? .init(status: 429, retryAfter: 1, body: "") : nil }) { odd in
+                let turns = Mutex(0)
+                var patience = ThriveCartAPI.Patience()
+                patience.afterLimit = .seconds(600)
+                let books = ThriveCartAPI(
+                    key: BookShop.apiKey,
+                    mode: .live,
+                    address: odd.dependencies.thriveCart,
+                    client: .shared,
+                    patience: patience,
+                    turn: { turns.withLock { $0 += 1 } }
+                )
+                let clock = ContinuousClock()
+                let time = try await clock.measure {
+                    let page = try await books.transactions(page: 1)
+                    #expect(page.rows.count == 1)
+                }
+                #expect(time >= .seconds(1) && turns.withLock { $0 } == 2)
+            }
+        }
+    }
+
+    @Test func `H1 a limit that stays used up is an outage, which spends no attempt`() async throws {
+        try await withBookShop { shop in
+            try await shop.answering({ _ in .init(status: 429, body: "") }) { odd in
+                guard case .snoozed = try await ReconcileSite(site: odd.site.id).run(odd.dependencies, .at(Date()))
+                else {
+                    Issue.record("a limit is no answer")
+                    return
+                }
+            }
+        }
+    }
+
     // MARK: One customer
 
     @Test func `H3 a customer whom ThriveCart will not show waits for a person, and keeps nobody from being healed`()
@@ -144,6 +185,35 @@ import ThriveCart
         }
     }
 
+    @Test func `H2 a pause that is heard while a resume of before is healed is the newer one`() async throws {
+        try await withBookShop(daysAgo: 0) { shop in
+            let order = try await shop.buy("ana@example.com")
+            try await shop.pause(order)
+            let page = try await shop.rows(page: 1).map { $0.setting("subscription_current_status", "active") }
+            _ = try await shop.shop.ledger.resume(order, nil)
+            shop.shop.clock.advance(by: 60)
+            let paused = try await shop.shop.ledger.pause(order, nil)
+            let start = Date()
+            let later = Mutex(0.0)
+            try await shop.answering({ question in
+                if question.page == 1 {
+                    // It takes two minutes to get from here to the customer's record, and that is as old as the page.
+                    later.withLock { $0 = 120 }
+                    return .page(page, total: 1)
+                }
+                guard question.name == "customer" else { return nil }
+                try await shop.hear(paused)
+                return .init(body: try await shop.customer(question.body, status: "active"))
+            }) { odd in
+                let run = BooksRun(odd.site, in: .live, odd.dependencies) {
+                    start.addingTimeInterval(later.withLock { $0 })
+                }
+                _ = try await run.run(.init(.asked, since: .distantPast))
+            }
+            #expect(try await shop.standing("ana@example.com")?.status == "paused")
+        }
+    }
+
     @Test func `what somebody ignores while it is looked at stays ignored`() async throws {
         try await withBookShop(daysAgo: 0) { shop in
             let order = try await shop.buy("ana@example.com", "once")
@@ -260,6 +330,14 @@ extension JobContext {
 }
 
 extension BookShop {
+    /// What the shop answers of a customer, with its subscriptions in this state.
+    fileprivate func customer(_ form: String, status: String) async throws -> String {
+        let email = form.dropFirst("email=".count).replacing("%40", with: "@")
+        let value = try #require(await shop.books.customer(String(email), .live))
+        return String(decoding: value.jsonText, as: UTF8.self)
+            .replacing(#""status":"paused""#, with: #""status":"\#(status)""#)
+    }
+
     /// It is looked at before the other one, and has something that waits.
     fileprivate func addSiteWithWrongKey() async throws {
         let moment = Date().addingTimeInterval(-3600)

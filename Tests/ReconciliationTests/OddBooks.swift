@@ -22,6 +22,7 @@ struct OddBooks: Sendable {
 
     struct Answer: Sendable {
         var status = 200
+        var retryAfter: Int?
         var body: String
 
         /// A page of transactions.
@@ -49,9 +50,11 @@ struct OddBooks: Sendable {
         let path = request.uri.string
         let name = String(path.dropFirst().prefix { $0 != "?" })
         if let answer = try await answer(Question(name: name, path: path, body: body)) {
+            var headers: HTTPFields = [.contentType: "text/html"]
+            if let seconds = answer.retryAfter { headers[.retryAfter] = String(seconds) }
             return Response(
                 status: .init(code: answer.status),
-                headers: [.contentType: "text/html"],
+                headers: headers,
                 body: .init(byteBuffer: ByteBuffer(string: answer.body))
             )
         }

@@ -74,7 +74,7 @@ struct BackfillThriveCart: OperatorCommand {
             }
             if preview {
                 if let leastMinutes, let mostMinutes {
-                    page.line("All of it takes between \(leastMinutes) and \(mostMinutes) minutes.")
+                    page.line("All of it takes between \(leastMinutes) and \(mostMinutes.counted("minute")).")
                 }
                 page.line("Nothing was kept. To begin: gatehouse backfill thrivecart --site \(site)")
             } else {

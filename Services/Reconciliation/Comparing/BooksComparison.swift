@@ -57,11 +57,15 @@ package struct BooksComparison: Sendable {
     // MARK: A page
 
     /// Looks at rows, the newest first as they came. Throws what keeps the page from being done; it may be done again.
-    /// - Parameter edge: the end of the page before; afterwards this one's.
+    /// - Parameters:
+    ///   - edge: the end of the page before; afterwards this one's.
+    ///   - askedAt: by our clock, when the rows were asked for; nil is now. So they say how subscriptions stood.
     package func look(
         at rows: [PostValue],
-        after edge: inout PageEdge
+        after edge: inout PageEdge,
+        askedAt: Date? = nil
     ) async throws -> Reconciliation.Counts {
+        let askedAt = (askedAt ?? now()).inWholeSeconds
         let page = try findings(rows)
         try await endIgnored(among: page)
         let sorted = try await sorted(edge.neighbours(of: page) + page)
@@ -75,11 +79,11 @@ package struct BooksComparison: Sendable {
             var waiting = groups.makeIterator()
             for _ in 0..<max(1, options.concurrency) {
                 guard let group = waiting.next() else { break }
-                tasks.addTask { try await look(atOneCustomer: group) }
+                tasks.addTask { try await look(atOneCustomer: group, askedAt) }
             }
             while let done = try await tasks.next() {
                 counts.add(done)
-                if let group = waiting.next() { tasks.addTask { try await look(atOneCustomer: group) } }
+                if let group = waiting.next() { tasks.addTask { try await look(atOneCustomer: group, askedAt) } }
             }
         }
         return counts
@@ -135,7 +139,10 @@ package struct BooksComparison: Sendable {
     }
 
     /// Healed in the order in which things happened; then how subscriptions stand is looked at, once each.
-    private func look(atOneCustomer group: [SortedFinding]) async throws -> Reconciliation.Counts {
+    private func look(
+        atOneCustomer group: [SortedFinding],
+        _ askedAt: Date
+    ) async throws -> Reconciliation.Counts {
         var counts = Reconciliation.Counts()
         var record = CustomerRecord(books: books)
         for witness in group where witness.acquaintance == .witness {
@@ -151,7 +158,7 @@ package struct BooksComparison: Sendable {
             if let number = sorted.finding.event.order?.number { ledgers[number] = sorted.ledger }
         }
         if !unknown.isEmpty { ledgers = try await self.ledgers(of: findings) }
-        for finding in standings(among: findings, ledgers) {
+        for finding in standings(among: findings, ledgers, askedAt) {
             let outcome = try await heal(finding, asking: &record)
             // The row itself was counted as agreed already.
             if outcome != .agreed { counts.count(outcome) }
@@ -178,7 +185,7 @@ package struct BooksComparison: Sendable {
     }
 
     /// Subscriptions that stand otherwise in the books than with us, each by its newest row.
-    private func standings(among findings: [Finding], _ ledgers: [String: Order]) -> [Finding] {
+    private func standings(among findings: [Finding], _ ledgers: [String: Order], _ askedAt: Date) -> [Finding] {
         var seen: Set<String> = []
         return findings.compactMap { finding in
             guard let state = finding.entry.rowState, let item = finding.item,
@@ -191,7 +198,8 @@ package struct BooksComparison: Sendable {
                 beginning(
                     of: state,
                     known,
-                    among: findings.filter { $0.item == item && $0.event.order?.number == number }
+                    among: findings.filter { $0.item == item && $0.event.order?.number == number },
+                    askedAt
                 ),
                 known.newestMoment.addingTimeInterval(1)
             )
@@ -201,12 +209,16 @@ package struct BooksComparison: Sendable {
     }
 
     /// Since when the books prove that a subscription stands so: it runs again since money was taken after the pause,
-    /// else since we see it.
-    private func beginning(of state: BookEntry.State, _ known: OrderItem, among rows: [Finding]) -> Date {
-        let now = now().inWholeSeconds
+    /// else since they were asked. What we hear of later is newer than that.
+    private func beginning(
+        of state: BookEntry.State,
+        _ known: OrderItem,
+        among rows: [Finding],
+        _ askedAt: Date
+    ) -> Date {
         guard state == .active, let pause = known.pauseInForce,
             let paidAt = rows.filter({ $0.kind == .payment }).compactMap(\.entry.bookedAt).max(), paidAt > pause.at
-        else { return now }
-        return min(paidAt, now)
+        else { return askedAt }
+        return min(paidAt, askedAt)
     }
 }

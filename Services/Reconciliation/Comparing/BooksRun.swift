@@ -153,6 +153,7 @@ package struct BooksRun: Sendable {
         progress(run)
         while true {
             try Task.checkCancellation()
+            let askedAt = now()
             var page = try await books.transactions(page: run.page)
             run.total = page.total ?? run.total
             if page.rows.isEmpty, isShort(run) { page = try await books.transactions(page: run.page) }
@@ -161,7 +162,7 @@ package struct BooksRun: Sendable {
                 if isShort(run) { run.newest = nil }
                 break
             }
-            run.counts.add(try await comparison.look(at: page.rows, after: &edge))
+            run.counts.add(try await comparison.look(at: page.rows, after: &edge, askedAt: askedAt))
             run.page += 1
             try await save(run)
             progress(run)
