@@ -61,7 +61,7 @@ extension RenewalDependencies {
         let (answer, trace): (ChargeAnswer, PayPalTrace)
         if !mayStillSend() {
             (answer, trace) = (.notDone(retryAfter: 60), PayPalTrace())
-        } else if options.form == .oneStep {
+        } else if attempt.form == .oneStep {
             let outcome = await paypal.charge(charge)
             (answer, trace) = (ChargeAnswer(outcome), outcome.trace)
         } else {

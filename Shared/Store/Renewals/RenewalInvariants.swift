@@ -138,7 +138,7 @@ package struct RenewalInvariant: Sendable {
             """
             SELECT a.subscription, a.period, 'sent again after ' || (a.last_sent_at - a.first_sent_at) AS detail
             FROM charge_attempts a
-            WHERE a.last_sent_at - a.first_sent_at >= interval '6 hours' AND a.order_id IS NULL
+            WHERE a.last_sent_at - a.first_sent_at >= interval '6 hours' AND a.form = 'one-step'
             """
         },
         RenewalInvariant(
