@@ -12,6 +12,22 @@ import Testing
 
 /// A grave violation stops all charging, of all merchants: what is in order must never look like one.
 @Suite struct `What is no violation` {
+    @Test func `a REVOKE whose message is forgotten after its time`() async throws {
+        try await Cashier.open { cashier in
+            let id = try await cashier.subscribe()
+            let due = try await cashier.due(id, 1)
+            cashier.paypal.sandbox.add(PayPalFault(.decline, call: "orders.create", count: 3))
+            for day in [0.0, 3, 7] { try await cashier.work(id, at: due + day * Cashier.day) }
+            let told = try #require(RenewalInvariant.all.first { $0.name == "I5" })
+            let store = cashier.deps.store
+            // What `MESSAGE_RETENTION_DAYS` takes away, the shop's forward with it.
+            try await cashier.database.pool.query("DELETE FROM outbox")
+            let soon = due + 8 * Cashier.day
+            #expect(try await store.read { try $0.violations(of: told, at: soon) }.map(\.subscription) == [id])
+            try await cashier.expectInvariants(at: due + 37 * Cashier.day)
+        }
+    }
+
     @Test func `an order without money that is asked for again all day, in the form of two steps`() async throws {
         try await Cashier.open({ $0.form = .twoStep }) { cashier in
             let id = try await cashier.subscribe()

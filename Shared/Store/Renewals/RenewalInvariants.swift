@@ -26,6 +26,9 @@ package struct RenewalInvariant: Sendable {
     package var isGrave: Bool
     fileprivate var query: @Sendable (Date) -> Query
 
+    /// What shops were told is kept for longer than this, whatever an operator chooses: for four days at least.
+    private static let rememberedFor: TimeInterval = 3 * 86_400
+
     package static let all: [RenewalInvariant] = [
         RenewalInvariant(name: "I1", says: "no period is paid by two captures", isGrave: true) { _ in
             """
@@ -94,22 +97,27 @@ package struct RenewalInvariant: Sendable {
             WHERE s.status = 'canceled' AND a.first_sent_at > s.cancel_requested_at
             """
         },
-        RenewalInvariant(name: "I5", says: "access is taken after three declines, and told once", isGrave: true) { _ in
+        RenewalInvariant(name: "I5", says: "access is taken after three declines, and told once", isGrave: true) { now in
+            // A message is forgotten when it is old: only of late ones it can be seen that they were told.
             """
-            SELECT s.id AS subscription, p.number AS period, 'revoked after ' || (
-                SELECT count(DISTINCT a.number) FROM charge_attempts a
-                WHERE a.subscription = s.id AND a.period = p.number AND a.state IN ('declined', 'forgone')
-            ) || ' tries' AS detail
+            SELECT s.id AS subscription, p.number AS period, 'revoked after ' || t.tries || ' tries, told ' || f.told
+                || ' times' AS detail
             FROM vault_subscriptions s
             JOIN charge_periods p ON p.subscription = s.id AND p.number = s.next_period
+            CROSS JOIN LATERAL (
+                SELECT count(DISTINCT a.number) AS tries,
+                    max(a.settled_at) FILTER (WHERE a.state <> 'captured') AS last
+                FROM charge_attempts a
+                WHERE a.subscription = s.id AND a.period = p.number AND a.state IN ('declined', 'forgone', 'captured')
+            ) t
+            CROSS JOIN LATERAL (
+                SELECT count(*) AS told
+                FROM forwards f
+                WHERE f.merchant = s.merchant AND f.event = 'THRIVE-REVOKE-' || s.id AND NOT f.simulated
+            ) f
             WHERE s.status = 'revoked'
-              AND (p.status NOT IN ('exhausted', 'paid') OR (
-                  SELECT count(DISTINCT a.number) FROM charge_attempts a
-                  WHERE a.subscription = s.id AND a.period = p.number AND a.state IN ('declined', 'forgone')
-              ) < 3 OR (
-                  SELECT count(*) FROM forwards f
-                  WHERE f.merchant = s.merchant AND f.event = 'THRIVE-REVOKE-' || s.id AND NOT f.simulated
-              ) <> 1)
+              AND (p.status NOT IN ('exhausted', 'paid') OR t.tries < 3
+                OR (f.told <> 1 AND t.last >= \(now.addingTimeInterval(-rememberedFor))))
             """
         },
         RenewalInvariant(name: "I6", says: "no request id stands for two charges", isGrave: true) { _ in
@@ -154,7 +162,7 @@ package struct RenewalInvariant: Sendable {
             LEFT JOIN paypal_news n ON n.type = 'PAYMENT.CAPTURE.COMPLETED' AND n.resource = p.capture_id
             LEFT JOIN forwards f ON f.merchant = s.merchant AND f.event = n.event AND NOT f.simulated
             WHERE p.status = 'paid'
-              AND p.updated_at BETWEEN \(now.addingTimeInterval(-5 * 86_400)) AND \(now.addingTimeInterval(-86_400))
+              AND p.updated_at BETWEEN \(now.addingTimeInterval(-rememberedFor)) AND \(now.addingTimeInterval(-86_400))
             GROUP BY p.subscription, p.number, p.capture_id, s.thrive_order_id, s.trial_days
             HAVING p.capture_id IS NOT NULL
               AND (count(f.message) <> 1 OR bool_or(f.thrive_order_id IS DISTINCT FROM
