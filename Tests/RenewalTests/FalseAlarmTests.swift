@@ -28,6 +28,25 @@ import Testing
         }
     }
 
+    /// Whoever ends it took the time before it got the row, or has a clock that is behind.
+    @Test(arguments: [true, false])
+    func `a charge that was begun while somebody waited to end the subscription`(disconnects: Bool) async throws {
+        try await Cashier.open { cashier in
+            let id = try await cashier.subscribe()
+            let due = try await cashier.due(id, 1)
+            try await cashier.work(id, at: due)
+            try await cashier.deps.store.transaction { [merchant = cashier.merchant.id] transaction in
+                if disconnects {
+                    try transaction.disconnect(merchant, at: due - 1)
+                } else {
+                    try transaction.cancel(id, at: due - 1)
+                }
+            }
+            #expect(try await cashier.row(id).status == .canceled)
+            try await cashier.expectInvariants(at: due + 60)
+        }
+    }
+
     @Test func `an order without money that is asked for again all day, in the form of two steps`() async throws {
         try await Cashier.open({ $0.form = .twoStep }) { cashier in
             let id = try await cashier.subscribe()

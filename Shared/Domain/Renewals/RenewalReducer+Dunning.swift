@@ -60,7 +60,8 @@ extension RenewalReducer.Turn {
     mutating func end(_ reason: RenewalEnd) {
         guard state.status != .revoked, state.status != .canceled || state.endedAt == nil else { return }
         state.status = .canceled
-        state.endedAt = now
+        // What was begun was begun before, whatever clock says so.
+        state.endedAt = state.attempts.compactMap(\.firstSentAt).reduce(now, max)
         state.nextActionAt = nil
         for index in state.attempts.indices where state.attempts[index].state == .planned {
             settle(index, .void)
