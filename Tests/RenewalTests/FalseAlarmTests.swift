@@ -47,6 +47,29 @@ import Testing
         }
     }
 
+    @Test func `a period between two tries that an operator says is paid`() async throws {
+        try await Cashier.open { cashier in
+            let id = try await cashier.subscribe()
+            let due = try await cashier.due(id, 1)
+            cashier.paypal.sandbox.add(PayPalFault(.decline, call: "orders.create", count: 1))
+            try await cashier.work(id, at: due)
+            try await cashier.deps.store.transaction {
+                try $0.advance(
+                    id,
+                    .resolve(period: 1, .paid(captureID: "BYHAND1")),
+                    from: .byOperator,
+                    at: due + Cashier.day
+                )
+            }
+            #expect(try await cashier.periods(id).map(\.captureID) == ["BYHAND1"])
+            #expect(try await cashier.row(id).status == .active)
+            try await cashier.expectInvariants(at: due + Cashier.day)
+            let said = try await cashier.deps.store.read { try $0.chargeEvidence(of: id) }.last
+            #expect(said?.source == "operator")
+            #expect(said?.externalID == "BYHAND1")
+        }
+    }
+
     @Test func `an order without money that is asked for again all day, in the form of two steps`() async throws {
         try await Cashier.open({ $0.form = .twoStep }) { cashier in
             let id = try await cashier.subscribe()

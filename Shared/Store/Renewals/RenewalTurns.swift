@@ -101,7 +101,7 @@ extension Transaction {
             let (state, commands) = reducer.reduce(before, notice.event, at: notice.at)
             renewal.state = state
             let frozen = try changes.add(renewal, before: before, at: notice.at, freeze: freeze)
-            if let line = notice.evidence, state.attempt(line.key) != nil { changes.add(line) }
+            if let line = notice.evidence(before, state), state.attempt(line.key) != nil { changes.add(line) }
             return RenewalTurn(renewal: renewal, commands: commands, frozen: frozen)
         }
         try changes.write(to: self)
@@ -153,8 +153,8 @@ extension Transaction {
 }
 
 extension RenewalNotice {
-    fileprivate var evidence: ChargeEvidenceLine? {
-        event.evidence.map { key, fact in
+    fileprivate func evidence(_ before: RenewalState, _ after: RenewalState) -> ChargeEvidenceLine? {
+        (event.evidence ?? event.decision(before, after)).map { key, fact in
             ChargeEvidenceLine(
                 subscription: subscription,
                 key: key,
@@ -201,6 +201,25 @@ extension RenewalEvent {
             case .unavailable: (key, ("could not look", nil))
             case .unable: (key, ("nothing to look with", nil))
             }
+        }
+    }
+}
+
+extension RenewalEvent {
+    /// A person's word, kept with the charge that it settled, else with the period's last one.
+    fileprivate func decision(
+        _ before: RenewalState,
+        _ after: RenewalState
+    ) -> (key: ChargeAttempt.Key, fact: (what: String, externalID: String?))? {
+        guard case .resolve(let period, let decision) = self,
+            (before.periods, before.attempts) != (after.periods, after.attempts)
+        else { return nil }
+        let charges = after.attempts.filter { $0.key.period == period }
+        guard let charge = charges.last(where: { before.attempt($0.key) != $0 }) ?? charges.last else { return nil }
+        switch decision {
+        case .paid(let captureID): return (charge.key, ("paid", captureID))
+        case .unpaid: return (charge.key, ("nothing was taken", nil))
+        case .waive: return (charge.key, ("the period is let go", nil))
         }
     }
 }
