@@ -84,3 +84,29 @@ import Testing
         }
     }
 }
+
+@Suite struct `Books that don't add up` {
+    @Test func `stop charging once; after a person resumed, only what is new stops it again`() async throws {
+        try await Cashier.open { cashier in
+            let ids = [try await cashier.subscribe(), try await cashier.subscribe()]
+            let due = try await cashier.due(ids[0], 1)
+            for id in ids { try await cashier.work(id, at: due) }
+            func pauses(after hours: Double) async throws -> Int {
+                let at = due + hours * Cashier.hour
+                _ = try await CheckRenewalInvariants().run(cashier.deps, cashier.context(at: at))
+                return try await cashier.deps.store.read { try $0.renewalPauses() }.count
+            }
+            func breakBooks(of id: VaultSubscription.ID) async throws {
+                try await cashier.database.pool.query(
+                    "UPDATE charge_attempts SET capture_id = capture_id || 'X' WHERE subscription = \(id)"
+                )
+            }
+            try await breakBooks(of: ids[0])
+            #expect(try await pauses(after: 1) == 1)
+            try await cashier.deps.store.transaction { _ = try $0.resumeRenewals(at: due + 1.5 * Cashier.hour) }
+            #expect(try await pauses(after: 2) == 0)
+            try await breakBooks(of: ids[1])
+            #expect(try await pauses(after: 3) == 1)
+        }
+    }
+}

@@ -82,15 +82,27 @@ package struct InvariantCheck: Sendable {
     }
 
     /// Stops all charging when a grave one is violated. Answers whether it is stopped by this.
+    ///
+    /// Not for violations that a person knew of who resumed: what was charged twice stays so, however it was made good.
     @discardableResult
     package func pause(for verdicts: [Verdict], at now: Date) async throws -> Bool {
-        let grave = verdicts.filter { $0.isGrave && !$0.violations.isEmpty }
+        let known = try await known()
+        let grave = verdicts.filter { $0.isGrave && $0.violations.contains { !known.contains($0.key) } }
         guard let first = grave.first else { return false }
         let more = grave.count > 1 ? ", and \(grave.count - 1) more" : ""
-        return try await store.transaction {
-            try $0.pauseRenewals(by: .invariants, reason: "\(first.invariant): \(first.says)\(more)", at: now)
+        let found = verdicts.filter(\.isGrave).flatMap(\.violations).map(\.key)
+        return try await store.transaction { transaction in
+            try transaction.pauseRenewals(
+                by: .invariants,
+                reason: "\(first.invariant): \(first.says)\(more)",
+                found: found,
+                at: now
+            )
         }
     }
+
+    /// The keys of violations after which a person has resumed.
+    package func known() async throws -> Set<String> { try await store.read { try $0.knownViolations() } }
 
     // MARK: I6, the bytes
 

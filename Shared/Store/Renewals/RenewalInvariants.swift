@@ -16,6 +16,11 @@ package struct InvariantViolation: Sendable, Hashable, Encodable {
         self.period = period
         self.detail = detail
     }
+
+    /// What is the same as long as it is the same violation.
+    package var key: String {
+        "\(invariant) \(subscription.map(\.description) ?? "-").\(period.map(String.init) ?? "-") \(detail)"
+    }
 }
 
 /// What must hold of renewals in every database, at every commit.
@@ -181,8 +186,9 @@ package struct RenewalInvariant: Sendable {
         RenewalInvariant(name: "I11", says: "what was captured is what periods say was paid", isGrave: true) { _ in
             """
             SELECT NULL::uuid AS subscription, NULL::integer AS period,
-                coalesce(k.currency, b.currency) || ': captured ' || coalesce(k.total, 0) || ', booked '
-                    || coalesce(b.total, 0) AS detail
+                coalesce(k.currency, b.currency) || ': ' || abs(coalesce(k.total, 0) - coalesce(b.total, 0))
+                    || CASE WHEN coalesce(k.total, 0) > coalesce(b.total, 0) THEN ' more' ELSE ' less' END
+                    || ' captured than booked, in the smallest unit' AS detail
             FROM (
                 SELECT c.currency, sum(c.amount_minor) AS total
                 FROM paypal_captures c
@@ -221,7 +227,7 @@ extension Transaction {
         at now: Date,
         limit: Int = 20
     ) throws(PostgresError) -> [InvariantViolation] {
-        try rows("SELECT v.subscription, v.period, v.detail FROM (\(invariant.query(now))) v LIMIT \(limit)")
+        try rows("SELECT v.subscription, v.period, v.detail FROM (\(invariant.query(now))) v ORDER BY 1, 2, 3 LIMIT \(limit)")
             .values { row throws(PostgresError) in
                 InvariantViolation(
                     invariant: invariant.name,

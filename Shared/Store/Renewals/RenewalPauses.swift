@@ -22,17 +22,20 @@ package struct RenewalPause: Sendable, Hashable {
 
 extension Transaction {
     /// False when the same source has paused already.
+    ///
+    /// - Parameter found: the violations that it is for.
     @discardableResult
     package func pauseRenewals(
         of merchant: Merchant.ID? = nil,
         by source: RenewalPause.Source,
         reason: String,
+        found: [String] = [],
         at now: Date
     ) throws(PostgresError) -> Bool {
         try run(
             """
-            INSERT INTO renewal_pauses (merchant, source, reason, since)
-            VALUES (\(merchant), \(source), \(reason), \(now))
+            INSERT INTO renewal_pauses (merchant, source, reason, found, since)
+            VALUES (\(merchant), \(source), \(reason), \(found), \(now))
             ON CONFLICT (source, merchant) WHERE ended_at IS NULL DO NOTHING
             """
         ) == 1
@@ -70,6 +73,21 @@ extension Transaction {
                 since: try row["since"]
             )
         }
+    }
+
+    /// The violations of pauses that a person has ended.
+    package func knownViolations() throws(PostgresError) -> Set<String> {
+        Set(
+            try rows(
+                """
+                SELECT DISTINCT unnest(found)
+                FROM renewal_pauses
+                WHERE source = 'invariants'
+                  AND ended_at IS NOT NULL
+                """
+            )
+            .decode(String.self)
+        )
     }
 
     // MARK: The breaker
