@@ -76,6 +76,23 @@ import Testing
         }
     }
 
+    @Test(arguments: [RenewalState.Form.oneStep, .twoStep], [400, 403, 404])
+    func `a page of a gateway's is no decline, whatever its status`(form: RenewalState.Form, status: Int) async throws {
+        try await Cashier.open({ $0.form = form }) { cashier in
+            let id = try await cashier.subscribe()
+            let due = try await cashier.due(id, 1)
+            var fault = PayPalFault(.error, call: "orders.create", count: 1)
+            (fault.status, fault.body) = (status, "html")
+            cashier.paypal.sandbox.add(fault)
+            try await cashier.work(id, at: due)
+            #expect(try await cashier.attempts(id).map(\.state) == [.indeterminate])
+            #expect(try await cashier.row(id).status == .active)
+            try await cashier.work(id, at: due + 3601)
+            #expect(cashier.captures == 1)
+            #expect(try await cashier.periods(id).map(\.step) == [0])
+        }
+    }
+
     @Test func `a lost answer is asked again with the same request id and charges once`() async throws {
         try await Cashier.open { cashier in
             let id = try await cashier.subscribe()

@@ -96,7 +96,8 @@ extension RenewalDependencies {
             )
             switch made {
             case .answered(let order, _): orderID = order.id
-            case .rejected(let rejection): return (ChargeAnswer(.rejected(rejection)), rejection.trace)
+            case .rejected(let rejection):
+                return (ChargeAnswer(PayPalClient.outcome(of: rejection)), rejection.trace)
             case .unavailable(let outage): return (ChargeAnswer(.unavailable(outage)), outage.trace)
             case .unknown(let outage): return (ChargeAnswer(.unknown(outage)), outage.trace)
             }
