@@ -83,6 +83,37 @@ import Testing
             #expect(try await cashier.attempts(id).map(\.state) == [.captured])
         }
     }
+
+    @Test(arguments: ["html", "empty"]) func `a gateway's 404 that PayPal's API did not say`(body: String) async throws
+    {
+        try await Cashier.open { cashier in
+            let id = try await cashier.subscribe()
+            let due = try await cashier.due(id, 1)
+            try await cashier.work(id, at: due)
+            var fault = PayPalFault(.error, call: "captures.get")
+            (fault.status, fault.body) = (404, body)
+            cashier.paypal.sandbox.add(fault)
+            #expect(try await verdict(cashier, at: due + Cashier.hour).violations.isEmpty)
+        }
+    }
+
+    @Test func `a capture so young that PayPal does not show it everywhere`() async throws {
+        try await Cashier.open { cashier in
+            let id = try await cashier.subscribe()
+            let due = try await cashier.due(id, 1)
+            try await cashier.work(id, at: due)
+            var fault = PayPalFault(.error, call: "captures.get")
+            (fault.status, fault.issue) = (404, "INVALID_RESOURCE_ID")
+            cashier.paypal.sandbox.add(fault)
+            #expect(try await verdict(cashier, at: due + 60).violations.isEmpty)
+            #expect(try await verdict(cashier, at: due + Cashier.hour).violations.map(\.subscription) == [id])
+        }
+    }
+
+    private func verdict(_ cashier: Cashier, at now: Date) async throws -> InvariantCheck.Verdict {
+        let check = InvariantCheck(store: cashier.deps.store, paypal: cashier.deps.paypal, sealer: nil)
+        return try #require(try await check.run(at: now).last)
+    }
 }
 
 @Suite struct `Books that don't add up` {

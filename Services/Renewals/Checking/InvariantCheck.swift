@@ -134,6 +134,7 @@ package struct InvariantCheck: Sendable {
 
     // MARK: PayPal's record
 
+    private static let settling: TimeInterval = 600
     private static let says = "PayPal has captured what periods say was paid, and nothing else"
 
     private func comparison(at now: Date) async throws -> Verdict {
@@ -143,7 +144,9 @@ package struct InvariantCheck: Sendable {
             return verdict
         }
         let comparison = ProviderComparison(store: store, paypal: paypal)
-        let looked = try await comparison.lookUp(since: now - reach.seconds, limit: reach.lookUps)
+        // What was captured a moment ago is not seen everywhere at PayPal.
+        let settled = now - Self.settling
+        let looked = try await comparison.lookUp(from: now - reach.seconds, to: settled, limit: reach.lookUps)
         verdict.violations = looked.violations
         verdict.note = looked.note
         guard reach.searchesTransactions else { return verdict }
