@@ -55,6 +55,55 @@ import Testing
         }
     }
 
+    /// `count` charges of each merchant that are refused with this word.
+    private func refuse(_ cashier: Cashier, _ merchants: [String], _ count: Int, _ issue: String, at now: Date)
+        async throws
+    {
+        cashier.paypal.sandbox.clearFaults()
+        var fault = PayPalFault(.decline, call: "orders.create")
+        fault.issue = issue
+        cashier.paypal.sandbox.add(fault)
+        for payPalID in merchants {
+            cashier.paypal.sandbox.addMerchant(payPalID)
+            let merchant = try await Cashier.connect(payPalID, cashier.deps.store, cashier.deps.sealer, at: now)
+            for _ in 0..<count {
+                let id = try await cashier.subscribe(isTrial: true, merchant: merchant, token: "t\(payPalID)")
+                try await cashier.work(id, at: now, period: 0)
+            }
+        }
+    }
+
+    @Test func `a merchant who is refused more often hides no mistake of ours`() async throws {
+        try await Cashier.open { cashier in
+            try await refuse(cashier, ["ALONE1"], 25, "PAYEE_ACCOUNT_RESTRICTED", at: cashier.start)
+            #expect(try await cashier.deps.store.read { try $0.renewalPauses() }.isEmpty)
+            try await refuse(cashier, ["MANY1", "MANY2", "MANY3"], 7, "MALFORMED_REQUEST_JSON", at: cashier.start)
+            #expect(try await cashier.deps.store.read { try $0.renewalPauses() }.map(\.source) == [.breaker])
+        }
+    }
+
+    @Test func `what was refused before a person resumed does not pause again`() async throws {
+        try await Cashier.open { cashier in
+            try await refuse(cashier, ["MANY1", "MANY2", "MANY3"], 7, "MALFORMED_REQUEST_JSON", at: cashier.start)
+            #expect(try await cashier.deps.store.read { try $0.renewalPauses() }.count == 1)
+            let resumed = cashier.start + 120
+            try await cashier.deps.store.transaction { _ = try $0.resumeRenewals(at: resumed) }
+            try await refuse(cashier, ["LATER1"], 1, "MALFORMED_REQUEST_JSON", at: resumed + 60)
+            #expect(try await cashier.deps.store.read { try $0.renewalPauses() }.isEmpty)
+        }
+    }
+
+    @Test func `a worker that was away holds nobody else back`() async throws {
+        try await Cashier.open({ $0.times.sendDeadline = -1 }) { cashier in
+            let (one, other) = (try await cashier.subscribe(), try await cashier.subscribe())
+            let due = try await cashier.due(one, 1)
+            try await cashier.work(one, at: due)
+            #expect(try await cashier.attempts(one).map(\.state) == [.planned])
+            try await cashier.after { $0.times.sendDeadline = 60 }.work(other, at: due)
+            #expect(cashier.captures == 1)
+        }
+    }
+
     @Test func `clocks that differ by more than five minutes pause everything`() async throws {
         try await Cashier.open({ $0.mostSkew = 300 }) { cashier in
             let id = try await cashier.subscribe(isTrial: true)

@@ -68,8 +68,18 @@ extension RenewalDependencies {
             (answer, trace) = try await sendInTwoSteps(charge, attempt, fence, of: renewal, mayStillSend, context)
         }
         Counter(label: "renewals_charges_total", dimensions: [("outcome", answer.label)]).increment()
-        if case .notDone(let seconds?) = answer { try await queue.hold(options.limit, for: .seconds(seconds)) }
-        return try await learn(.answered(attempt.key, fence: fence, answer), from: .api, trace, of: renewal, context)
+        let state = try await learn(
+            .answered(attempt.key, fence: fence, answer),
+            from: .api,
+            trace,
+            of: renewal,
+            context
+        )
+        // PayPal's word holds everybody back; a worker that was away only itself.
+        if case .notDone(let seconds?) = answer, trace.status != nil {
+            try await queue.hold(options.limit, for: .seconds(seconds))
+        }
+        return state
     }
 
     private func frozenBody(_ key: ChargeAttempt.Key, of id: VaultSubscription.ID) async throws -> FrozenBody? {

@@ -92,9 +92,26 @@ extension Transaction {
 
     // MARK: The breaker
 
-    /// Refusals of late that are nobody's bank's, and how many merchants they hit: the largest kind of them.
-    package func refusalsAlike(since time: Date) throws(PostgresError) -> (what: String, attempts: Int, merchants: Int)?
-    {
+    /// From when on the breaker judges: what led to a pause that a person has ended leads to no other one.
+    package func breakerLooks(from start: Date) throws(PostgresError) -> Date {
+        let resumed = try rows(
+            """
+            SELECT max(ended_at)
+            FROM renewal_pauses
+            WHERE source = 'breaker'
+              AND ended_at > \(start)
+            """
+        )
+        .decode(Date?.self).first ?? nil
+        return max(start, resumed ?? start)
+    }
+
+    /// Refusals of late that are nobody's bank's: the most frequent kind of them that hit so many merchants.
+    package func refusalsAlike(
+        since time: Date,
+        fewest: Int,
+        merchants: Int
+    ) throws(PostgresError) -> (what: String, attempts: Int, merchants: Int)? {
         try rows(
             """
             SELECT coalesce(a.decline->>'issue', 'HTTP ' || (a.decline->>'status')), count(*),
@@ -105,6 +122,7 @@ extension Transaction {
               AND a.settled_at >= \(time)
               AND a.decline->>'fault' <> 'buyer'
             GROUP BY 1
+            HAVING count(*) >= \(fewest) AND count(DISTINCT s.merchant) >= \(merchants)
             ORDER BY 2 DESC
             LIMIT 1
             """
