@@ -147,6 +147,7 @@ import Testing
                 try $0.learnOfCharge(
                     customID: capture.customID ?? "",
                     invoiceID: capture.invoiceID,
+                    amount: Money(minorUnits: 2900, currency: "USD"),
                     of: merchant,
                     .captured(id: capture.capture, order: capture.order),
                     at: due + 8 * Cashier.hour
@@ -206,23 +207,32 @@ import Testing
         }
     }
 
-    @Test func `another shop's payment with our custom id pays nothing`() async throws {
+    @Test func `another shop's payment with our custom id, or one of another amount, pays nothing`() async throws {
         try await Cashier.open { cashier in
             let id = try await cashier.subscribe()
             let due = try await cashier.due(id, 1)
             cashier.paypal.sandbox.add(PayPalFault(.resetBefore, call: "orders.create", count: 1))
             try await cashier.work(id, at: due)
-            let learned = try await cashier.deps.store.transaction {
-                try $0.learnOfCharge(
-                    customID: "\(id):1:1:0",
-                    invoiceID: "sandbox-\(id)-1",
-                    of: .new(at: due),
-                    .captured(id: "STOLEN", order: nil),
-                    at: due
-                )
+            let (own, other) = (cashier.merchant.id, Merchant.ID.new(at: due))
+            let price = Money(minorUnits: 2900, currency: "USD")
+            for (merchant, amount) in [
+                (other, price), (own, Money(minorUnits: 1, currency: "USD")),
+                (own, Money(minorUnits: 2900, currency: "JPY")), (own, nil),
+            ] {
+                let learned = try await cashier.deps.store.transaction {
+                    try $0.learnOfCharge(
+                        customID: "\(id):1:1:0",
+                        invoiceID: "sandbox-\(id)-1",
+                        amount: amount,
+                        of: merchant,
+                        .captured(id: "STOLEN", order: nil),
+                        at: due
+                    )
+                }
+                #expect(learned == nil)
             }
-            #expect(learned == nil)
             #expect(try await cashier.periods(id).map(\.status) == [.due])
+            try await cashier.expectInvariants(at: due)
         }
     }
 

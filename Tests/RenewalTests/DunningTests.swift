@@ -218,6 +218,7 @@ import Testing
                 try $0.learnOfCharge(
                     customID: capture.customID ?? "",
                     invoiceID: capture.invoiceID,
+                    amount: Money(minorUnits: 2900, currency: "USD"),
                     of: merchant,
                     .captured(id: capture.capture, order: capture.order),
                     at: due + 120

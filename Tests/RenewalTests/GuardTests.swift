@@ -76,6 +76,10 @@ import Testing
     @Test func `a merchant who is refused more often hides no mistake of ours`() async throws {
         try await Cashier.open { cashier in
             try await refuse(cashier, ["ALONE1"], 25, "PAYEE_ACCOUNT_RESTRICTED", at: cashier.start)
+            let most = try await cashier.deps.store.read { [start = cashier.start] in
+                try $0.refusalsAlike(since: start - 60, fewest: 25, merchants: 1)
+            }
+            #expect(most?.what == "PAYEE_ACCOUNT_RESTRICTED")
             #expect(try await cashier.deps.store.read { try $0.renewalPauses() }.isEmpty)
             try await refuse(cashier, ["MANY1", "MANY2", "MANY3"], 7, "MALFORMED_REQUEST_JSON", at: cashier.start)
             #expect(try await cashier.deps.store.read { try $0.renewalPauses() }.map(\.source) == [.breaker])

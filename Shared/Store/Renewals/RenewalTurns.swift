@@ -115,12 +115,13 @@ extension Transaction {
 
     /// What PayPal's event says of a charge of ours, found by the `custom_id` that we gave it.
     ///
-    /// Nil where it is no charge of ours. A shop may write any `custom_id` into orders of its own, so the payment must be
-    /// its own merchant's, and carry the invoice id that only we make.
+    /// Nil where it is no charge of ours. A shop may write any `custom_id` into orders of its own, and it sees the invoice
+    /// ids that we make: so the payment must be its own merchant's, and all that the period costs.
     @discardableResult
     package func learnOfCharge(
         customID: String,
         invoiceID: String?,
+        amount: Money?,
         of merchant: Merchant.ID,
         _ fact: ChargeFact,
         from source: ChargeSource = .webhook,
@@ -128,6 +129,7 @@ extension Transaction {
     ) throws -> RenewalTurn? {
         guard let id = ChargeNames.subscription(inCustomID: customID).flatMap({ VaultSubscription.ID($0) }),
             let renewal = try renewal(id), renewal.subscription.merchant == merchant,
+            renewal.subscription.amount == amount,
             let key = try chargeKey(in: customID, of: id), invoiceID == renewal.names.invoiceID(period: key.period)
         else { return nil }
         return try advance(id, .learned(key, fact), from: source, at: now)
