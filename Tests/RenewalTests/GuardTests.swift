@@ -28,30 +28,37 @@ import Testing
         }
     }
 
+    @Test func `a merchant's pause holds its own subscriptions and nobody else's`() async throws {
+        try await Cashier.open { cashier in
+            cashier.paypal.sandbox.addMerchant("CALM1")
+            let (store, sealer) = (cashier.deps.store, cashier.deps.sealer)
+            let other = try await Cashier.connect("CALM1", store, sealer, at: cashier.start)
+            let token = try await cashier.paypal.vaultToken(of: "CALM1")
+            let held = try await cashier.subscribe()
+            let free = try await cashier.subscribe(merchant: other, token: token)
+            let due = try await cashier.due(held, 1)
+            try await store.transaction { [merchant = cashier.merchant.id] in
+                try $0.pauseRenewals(of: merchant, by: .byOperator, reason: "a test", at: due)
+            }
+            #expect(try await cashier.work(held, at: due) == .snoozed(.seconds(300)))
+            try await cashier.work(free, at: due)
+            #expect(cashier.captures == 1)
+            #expect(try await cashier.attempts(held).isEmpty)
+        }
+    }
+
     @Test func `twenty refusals of three merchants that are nobody's bank's pause everything`() async throws {
         try await Cashier.open { cashier in
-            var fault = PayPalFault(.decline, call: "orders.create")
-            fault.issue = "PERMISSION_DENIED"
-            cashier.paypal.sandbox.add(fault)
-            let due = cashier.start
-            for number in 1...3 {
-                let payPalID = "BREAKER\(number)"
-                cashier.paypal.sandbox.addMerchant(payPalID)
-                let merchant = try await Cashier.connect(
-                    payPalID,
-                    cashier.deps.store,
-                    cashier.deps.sealer,
-                    at: due
-                )
-                for _ in 0..<7 {
-                    let id = try await cashier.subscribe(isTrial: true, merchant: merchant, token: "t\(number)")
-                    try await cashier.work(id, at: due, period: 0)
-                }
-            }
+            let names = ["BREAKER1", "BREAKER2", "BREAKER3"]
+            try await refuse(cashier, names, 6, "PERMISSION_DENIED", at: cashier.start)
+            #expect(try await cashier.deps.store.read { try $0.renewalPauses() }.isEmpty)
+            try await refuse(cashier, ["BREAKER4"], 2, "PERMISSION_DENIED", at: cashier.start)
             let pauses = try await cashier.deps.store.read { try $0.renewalPauses() }
             #expect(pauses.map(\.source) == [.breaker])
+            #expect(pauses.first?.reason == "20 charges of 4 merchants ended with PERMISSION_DENIED within 15 minutes")
+            cashier.paypal.sandbox.clearFaults()
             let one = try await cashier.subscribe(isTrial: true)
-            #expect(try await cashier.work(one, at: due, period: 0) == .snoozed(.seconds(300)))
+            #expect(try await cashier.work(one, at: cashier.start, period: 0) == .snoozed(.seconds(300)))
         }
     }
 
@@ -66,8 +73,9 @@ import Testing
         for payPalID in merchants {
             cashier.paypal.sandbox.addMerchant(payPalID)
             let merchant = try await Cashier.connect(payPalID, cashier.deps.store, cashier.deps.sealer, at: now)
+            let token = try await cashier.paypal.vaultToken(of: payPalID)
             for _ in 0..<count {
-                let id = try await cashier.subscribe(isTrial: true, merchant: merchant, token: "t\(payPalID)")
+                let id = try await cashier.subscribe(isTrial: true, merchant: merchant, token: token)
                 try await cashier.work(id, at: now, period: 0)
             }
         }

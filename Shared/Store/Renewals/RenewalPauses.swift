@@ -75,6 +75,22 @@ extension Transaction {
         }
     }
 
+    /// What stands against charging these: mostly nothing against any. Of several pauses the oldest.
+    package func renewalPauses(
+        of subscriptions: [VaultSubscription.ID]
+    ) throws(PostgresError) -> [VaultSubscription.ID: RenewalPause] {
+        guard !subscriptions.isEmpty else { return [:] }
+        let standing = try renewalPauses()
+        guard !standing.isEmpty else { return [:] }
+        let merchants = try rows("SELECT id, merchant FROM vault_subscriptions WHERE id = ANY(\(subscriptions))")
+            .decode((VaultSubscription.ID, Merchant.ID).self)
+        var pauses: [VaultSubscription.ID: RenewalPause] = [:]
+        for (subscription, merchant) in merchants {
+            pauses[subscription] = standing.first { $0.merchant == nil || $0.merchant == merchant }
+        }
+        return pauses
+    }
+
     /// The violations of pauses that a person has ended.
     package func knownViolations() throws(PostgresError) -> Set<String> {
         Set(
@@ -94,15 +110,16 @@ extension Transaction {
 
     /// From when on the breaker judges: what led to a pause that a person has ended leads to no other one.
     package func breakerLooks(from start: Date) throws(PostgresError) -> Date {
-        let resumed = try rows(
-            """
-            SELECT max(ended_at)
-            FROM renewal_pauses
-            WHERE source = 'breaker'
-              AND ended_at > \(start)
-            """
-        )
-        .decode(Date?.self).first ?? nil
+        let resumed =
+            try rows(
+                """
+                SELECT max(ended_at)
+                FROM renewal_pauses
+                WHERE source = 'breaker'
+                  AND ended_at > \(start)
+                """
+            )
+            .decode(Date?.self).first ?? nil
         return max(start, resumed ?? start)
     }
 
