@@ -158,10 +158,23 @@ import Testing
             }
             decline(cashier)
             try await cashier.work(id, at: due)
-            let mails = try await cashier.database.pool.query("SELECT recipient, subject FROM mails")
-                .decode((String, String).self)
-            #expect(mails.map(\.0) == ["owner@example.com"])
-            #expect(mails.first?.1.contains("4711") == true)
+            cashier.paypal.sandbox.clearFaults()
+            decline(cashier, "INVALID_VAULT_ID")
+            for day in [3.0, 7] { try await cashier.work(id, at: due + day * Cashier.day) }
+            let mails = try await cashier.database.pool.query(
+                "SELECT recipient, subject, body_text FROM mails ORDER BY id"
+            )
+            .decode((String, String, String).self)
+            #expect(Set(mails.map(\.0)) == ["owner@example.com"])
+            #expect(
+                mails.map(\.1) == [
+                    "Order 4711: a renewal was declined", "Order 4711: a renewal was declined",
+                    "Order 4711: access ends, no other try was allowed",
+                ]
+            )
+            #expect(mails[0].2.contains("The next try is on"))
+            #expect(mails[1].2.contains("It is not tried again"))
+            #expect(mails[2].2.contains("was not made"))
         }
     }
 }
