@@ -102,7 +102,8 @@ package struct RenewalInvariant: Sendable {
             WHERE s.status = 'canceled' AND a.first_sent_at > s.cancel_requested_at
             """
         },
-        RenewalInvariant(name: "I5", says: "access is taken after three declines, and told once", isGrave: true) { now in
+        RenewalInvariant(name: "I5", says: "access is taken after three declines, and told once", isGrave: true) {
+            now in
             // A message is forgotten when it is old: only of late ones it can be seen that they were told.
             """
             SELECT s.id AS subscription, p.number AS period, 'revoked after ' || t.tries || ' tries, told ' || f.told
@@ -174,13 +175,16 @@ package struct RenewalInvariant: Sendable {
                   CASE WHEN p.number > 0 OR s.trial_days > 0 THEN s.thrive_order_id END))
             """
         },
-        RenewalInvariant(name: "I10", says: "what became of a charge is known within twelve hours", isGrave: false) {
-            now in
+        RenewalInvariant(
+            name: "I10",
+            says: "what became of a charge is known within twelve hours, or in 35 days where PayPal holds it",
+            isGrave: false
+        ) { now in
             """
             SELECT a.subscription, a.period, a.state || ' since ' || a.last_sent_at AS detail
             FROM charge_attempts a
-            WHERE a.state IN ('sending', 'indeterminate')
-              AND a.last_sent_at < \(now.addingTimeInterval(-12 * 3600))
+            WHERE (a.state IN ('sending', 'indeterminate') AND a.last_sent_at < \(now.addingTimeInterval(-12 * 3600)))
+              OR (a.state = 'settling' AND a.last_sent_at < \(now.addingTimeInterval(-35 * 86_400)))
             """
         },
         RenewalInvariant(name: "I11", says: "what was captured is what periods say was paid", isGrave: true) { _ in
@@ -227,14 +231,16 @@ extension Transaction {
         at now: Date,
         limit: Int = 20
     ) throws(PostgresError) -> [InvariantViolation] {
-        try rows("SELECT v.subscription, v.period, v.detail FROM (\(invariant.query(now))) v ORDER BY 1, 2, 3 LIMIT \(limit)")
-            .values { row throws(PostgresError) in
-                InvariantViolation(
-                    invariant: invariant.name,
-                    subscription: try row["subscription"],
-                    period: try row["period"],
-                    detail: try row["detail"]
-                )
-            }
+        try rows(
+            "SELECT v.subscription, v.period, v.detail FROM (\(invariant.query(now))) v ORDER BY 1, 2, 3 LIMIT \(limit)"
+        )
+        .values { row throws(PostgresError) in
+            InvariantViolation(
+                invariant: invariant.name,
+                subscription: try row["subscription"],
+                period: try row["period"],
+                detail: try row["detail"]
+            )
+        }
     }
 }
