@@ -166,6 +166,28 @@ import Testing
 }
 
 @Suite struct `What wakes an operator` {
+    /// Each of them is looked at again in an hour, so that it is never late.
+    @Test func `charges that PayPal does not listen to for days`() async throws {
+        try await Cashier.open { cashier in
+            let id = try await cashier.subscribe()
+            let due = try await cashier.due(id, 1)
+            var fault = PayPalFault(.error, call: "orders.create")
+            fault.status = 401
+            cashier.paypal.sandbox.add(fault)
+            for hour in stride(from: 0.0, through: 50, by: 2) {
+                try await cashier.work(id, at: due + hour * Cashier.hour)
+            }
+            #expect(try await cashier.row(id).status == .active)
+            let (store, late) = (cashier.deps.store, due + 50 * Cashier.hour)
+            let skipped = try #require(RenewalInvariant.all.first { $0.name == "I2" })
+            #expect(try await store.read { try $0.violations(of: skipped, at: due + Cashier.day) }.isEmpty)
+            #expect(try await store.read { try $0.violations(of: skipped, at: late) }.map(\.subscription) == [id])
+            let figures = try await store.read { try $0.renewalFigures(at: late) }
+            #expect(figures.unsent == 1)
+            #expect(figures.oldestUnsent == due)
+        }
+    }
+
     @Test func `a storm of first tries pauses everything, the retries of dunning are no storm`() async throws {
         try await Cashier.open { cashier in
             let token = try await cashier.paypal.vaultToken()

@@ -78,6 +78,7 @@ struct DueRenewalsCommand: OperatorCommand {
 
         var pauses: [PauseEntry]
         var due: Int
+        var unsent: Int
         var indeterminate: Int
         var settling: Int
         var review: Int
@@ -89,6 +90,7 @@ struct DueRenewalsCommand: OperatorCommand {
             PauseEntry.show(pauses, on: &page)
             page.fields([
                 "due now": Table.Cell("\(due)"),
+                "could not be sent": Table.Cell("\(unsent)", unsent > 0 ? .warning : .plain),
                 "outcome unknown": Table.Cell("\(indeterminate)", indeterminate > 0 ? .warning : .plain),
                 "settling at PayPal": Table.Cell("\(settling)"),
                 "wait for a person": Table.Cell("\(review)", review > 0 ? .bad : .plain),
@@ -138,6 +140,7 @@ struct DueRenewalsCommand: OperatorCommand {
             return Reply(
                 pauses: try transaction.renewalPauses().map(PauseEntry.init),
                 due: figures.due,
+                unsent: figures.unsent,
                 indeterminate: figures.indeterminate,
                 settling: figures.settling,
                 review: figures.review,

@@ -60,6 +60,17 @@ package struct RenewalInvariant: Sendable {
                   WHERE p.ended_at IS NULL AND (p.merchant IS NULL OR p.merchant = s.merchant)
               )
             UNION ALL
+            SELECT a.subscription, a.period, 'could not be sent since ' || a.created_at
+            FROM charge_attempts a
+            JOIN vault_subscriptions s ON s.id = a.subscription
+            WHERE a.state = 'planned'
+              AND a.created_at <= \(now.addingTimeInterval(-2 * 86_400))
+              AND s.status IN ('trialing', 'active', 'past_due')
+              AND NOT EXISTS (
+                  SELECT FROM renewal_pauses p
+                  WHERE p.ended_at IS NULL AND (p.merchant IS NULL OR p.merchant = s.merchant)
+              )
+            UNION ALL
             SELECT p.subscription, p.number, 'left behind as due'
             FROM charge_periods p
             JOIN vault_subscriptions s ON s.id = p.subscription
@@ -183,7 +194,11 @@ package struct RenewalInvariant: Sendable {
             """
             SELECT a.subscription, a.period, a.state || ' since ' || a.last_sent_at AS detail
             FROM charge_attempts a
-            WHERE (a.state IN ('sending', 'indeterminate') AND a.last_sent_at < \(now.addingTimeInterval(-12 * 3600)))
+            WHERE (
+                  a.state IN ('sending', 'indeterminate')
+                  AND CASE a.form WHEN 'one-step' THEN a.last_sent_at ELSE a.first_sent_at END
+                    < \(now.addingTimeInterval(-12 * 3600))
+              )
               OR (a.state = 'settling' AND a.last_sent_at < \(now.addingTimeInterval(-35 * 86_400)))
             """
         },
