@@ -19,7 +19,11 @@ extension RunningAPI {
     }
 
     func kept(_ id: String) async throws -> VaultSubscription? {
-        try await store.read { try $0.vaultSubscriptions(payPalID: id) }.first
+        try await store.read { transaction in
+            try transaction.rows("SELECT id FROM vault_subscriptions WHERE paypal_id = \(id)")
+                .decode(VaultSubscription.ID.self).first
+                .flatMap { try transaction.vaultSubscription($0) }
+        }
     }
 }
 
