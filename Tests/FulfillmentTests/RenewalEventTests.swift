@@ -113,6 +113,20 @@ import Testing
         }
     }
 
+    /// Source: the Product API document, "Free trials" and "Webhook event catalog".
+    @Test func `the first charge after a trial is told as a renewal, a first payment without the shop's own id`()
+        async throws
+    {
+        try await Bookkeeper.run { books in
+            let subscription = try await books.subscription()
+            let first = ChargeNames.firstCustomID(of: "\(subscription.id)")
+            try await books.hear(Bookkeeper.captured("WH-1", order: "ORD7", customID: first))
+            let trial = "\(subscription.id):0:1:0"
+            try await books.hear(Bookkeeper.captured("WH-2", capture: "CAP2", order: "ORD8", customID: trial))
+            #expect(try await books.forwards().map(\.order) == [nil, 4711])
+        }
+    }
+
     @Test func `a refund of its capture ends the subscription, also where the charge's answer never came`() async throws
     {
         try await Bookkeeper.run { books in
