@@ -38,7 +38,7 @@ struct ChargeBench {
         try await Schema.migrations.apply(to: pool)
         let queue = JobQueue(redis: try redis.client(), logger: .silent)
         let ground = Ground(store: Store(pool), queue: queue, address: address)
-        try await eventually(within: .seconds(30)) { try await ground.isUp() }
+        try await eventually { try await ground.isUp() }
         let token = try await ground.vaultToken(of: Self.merchant)
 
         let process = try start(

@@ -11,7 +11,7 @@ struct DeliveryBench {
         let ground = try await DeliveryGround(paths: (0..<50).map { "/\($0)" })
         // Warm: connections are open, statements are prepared.
         try await ground.stage(ground.plans + ground.plans)
-        try await eventually(within: .seconds(60)) { try await isQuiet(ground) }
+        try await eventually { try await isQuiet(ground) }
 
         let before = try await wrk(ground)
         let count = Int(15_000 * seconds)

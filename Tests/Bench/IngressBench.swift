@@ -83,7 +83,7 @@ struct IngressBench {
                 log: try TestDirectory.make("ingress") + "/log"
             )
         )
-        try await eventually(within: .seconds(30)) {
+        try await eventually {
             try await TestKit.run("curl", ["-fsS", "http://127.0.0.1:\(port)/readyz"]).isEmpty == false
         }
         return (process, port)

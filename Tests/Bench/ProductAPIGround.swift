@@ -56,7 +56,7 @@ final class ProductAPIGround: Sendable {
         productAPI = try launch("product-api")
         let http = http
         for port in [payPalPort, api] {
-            try await eventually(within: .seconds(30)) {
+            try await eventually {
                 try await Self.ask(http, .GET, "http://127.0.0.1:\(port)/readyz").isEmpty == false
             }
         }

@@ -64,7 +64,7 @@ import Web
         }
         #expect(fix.contains("REDIS_URL"))
         try await server.start()
-        try await eventually(within: .seconds(20)) { await state(of: check) == .passed }
+        try await eventually { await state(of: check) == .passed }
         await redis.close()
         await server.stop()
     }

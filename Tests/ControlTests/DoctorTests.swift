@@ -71,7 +71,7 @@ import Testing
                 log: try TestDirectory.make("fulfillment") + "/log"
             )
         )
-        try await eventually(within: .seconds(60)) { try await examine(shop).exit == .code(0) }
+        try await eventually { try await examine(shop).exit == .code(0) }
         let well = try await examine(shop).report
         #expect(well.findings.allSatisfy { $0.state == "ok" }, "\(well.findings.filter { $0.state != "ok" })")
         #expect(Set(well.findings.map(\.area)) == Set(Finding.Area.allCases.map(\.rawValue)))
@@ -99,7 +99,7 @@ import Testing
         await program.stop(within: .seconds(40))
         #expect(try await examine(shop).report.fix(of: "no worker is connected") != nil)
         try await queue.enqueue(EndLapsedEntitlements())
-        try await eventually(within: .seconds(30)) {
+        try await eventually {
             try await examine(shop).report.fix(of: "jobs wait and no worker is connected") != nil
         }
 
@@ -121,7 +121,7 @@ import Testing
         )
         _ = try await pool.query("SELECT pg_reload_conf()")
         let forgets = "ALTER SYSTEM SET synchronous_commit = on; SELECT pg_reload_conf();"
-        try await eventually(within: .seconds(30)) {
+        try await eventually {
             try await examine(shop).report.fix(of: "synchronous_commit is off") == forgets
         }
         #expect(try await examine(shop).report.fix(of: "migrations are not applied") == "gatehouse migrate")

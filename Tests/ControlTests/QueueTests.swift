@@ -93,7 +93,7 @@ import Testing
                 let document = try await shop.gatehouse("queues", "--over", "100ms", "--json").document()
                 return (document["queues"] as? [[String: Any]])?.first ?? [:]
             }
-            try await eventually(within: .seconds(30)) { try await queue()["workers"] as? Int == 1 }
+            try await eventually { try await queue()["workers"] as? Int == 1 }
             #expect(try await queue()["rates"] != nil)
             let paused = try await shop.expectOK("queue", "pause", "fulfillment", "--json").document()
             #expect(paused["paused"] as? Bool == true)
@@ -172,13 +172,13 @@ import Testing
                 let all = document["policies"] as? [[String: Any]] ?? []
                 return all.first { $0["kind"] as? String == "fulfillment.apply" } ?? [:]
             }
-            try await eventually(within: .seconds(30)) { try await policy()["attempts"] as? Int == 10 }
+            try await eventually { try await policy()["attempts"] as? Int == 10 }
             try await shop.expectOK("policy", "set", "fulfillment.apply", "--attempts", "20", "--backoff", "5s")
             #expect(try await policy()["attempts"] as? Int == 20)
             #expect(try await policy()["set_by"] as? String == "operator")
             #expect((try await policy()["backoff"] as? String)?.hasPrefix("5") == true)
             try await shop.expectOK("policy", "reset", "fulfillment.apply")
-            try await eventually(within: .seconds(30)) { try await policy()["attempts"] as? Int == 10 }
+            try await eventually { try await policy()["attempts"] as? Int == 10 }
             let wrong = try await shop.gatehouse("policy", "set", "fulfillment.applied", "--attempts", "2")
             #expect(wrong.exit == .code(1))
         }
@@ -189,10 +189,10 @@ import Testing
         let queue = JobQueue(redis: shop.redis, logger: .silent)
         let kind = EndLapsedEntitlements.kind.text
         try await shop.whileRunning { _ in
-            try await eventually(within: .seconds(30)) { try await !queue.schedule(of: "fulfillment").isEmpty }
+            try await eventually { try await !queue.schedule(of: "fulfillment").isEmpty }
             let before = try await queue.stats(of: "fulfillment").totals["fired"] ?? 0
             try await shop.expectOK("schedule", "run", kind)
-            try await eventually(within: .seconds(30)) {
+            try await eventually {
                 try await queue.stats(of: "fulfillment").totals["fired"] ?? 0 > before
             }
             try await shop.expectOK("schedule", "pause", kind)
@@ -200,7 +200,7 @@ import Testing
             #expect(paused.errors.contains("fix: gatehouse schedule resume \(kind)"))
             try await shop.expectOK("schedule", "resume", kind)
         }
-        try await eventually(within: .seconds(30)) {
+        try await eventually {
             try await shop.gatehouse("schedule", "run", kind).exit == .code(69)
         }
     }

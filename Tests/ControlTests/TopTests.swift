@@ -10,7 +10,7 @@ import Testing
         let shop = try await Operator()
         try await shop.whileRunning { _ in
             let queue = JobQueue(redis: shop.redis, logger: .silent)
-            try await eventually(within: .seconds(30)) { try await queue.workers()?["fulfillment"] == 1 }
+            try await eventually { try await queue.workers()?["fulfillment"] == 1 }
             let outcome = try await shop.expectOK("top", "--interval", "100ms")
             #expect(outcome.output.contains("fulfillment"))
             #expect(outcome.output.contains("Recurring"))

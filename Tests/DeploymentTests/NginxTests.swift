@@ -106,7 +106,7 @@ private struct DeployedNginx {
         let globals = "daemon off; pid \(folder)/pid; \(getuid() == 0 ? "user root;" : "")"
         let arguments = ["-p", folder, "-c", folder + "/nginx.conf", "-g", globals]
         let process = try ServerProcess(.init(path ?? "nginx", arguments, log: folder + "/log"))
-        try await eventually(within: .seconds(20)) {
+        try await eventually {
             let client = try await RawConnection.open(port: port)
             await client.close()
             return true

@@ -77,11 +77,11 @@ import Testing
                 "PAYPAL_BASE_URL": payPal.url(""), "PAYPAL_CLIENT_ID": "id", "PAYPAL_CLIENT_SECRET": "word",
                 "PAYPAL_PARTNER_MERCHANT_ID": "PARTNER", "PAYPAL_WEBHOOK_ID": webhookID, "PAYPAL_WEBHOOK_ROOTS": roots,
             ])
-            try await eventually(within: .seconds(30)) {
+            try await eventually {
                 try await process.ask("GET /livez", port: port).status == 200
             }
             var answer: RawAnswer?
-            try await eventually(within: .seconds(30)) {
+            try await eventually {
                 let client = try await RawConnection.open(port: port)
                 try await client.send(
                     "POST /webhooks/paypal HTTP/1.1\r\nHost: x\r\nContent-Length: \(body.utf8.count)\r\n"

@@ -30,7 +30,7 @@ import Testing
             .sealed(with: Sealer(try SealingKeys(parsing: keys)))
         try await redis.call(["SET", .text(IngressSettings.key), .bytes(sealed)])
         await redis.close()
-        try await eventually(within: .seconds(30)) { try await ask("GET /readyz", port: port).status == 200 }
+        try await eventually { try await ask("GET /readyz", port: port).status == 200 }
         return (process, port)
     }
 

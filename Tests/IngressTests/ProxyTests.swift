@@ -104,7 +104,7 @@ struct Nginx {
         let process = try ServerProcess(
             .init(path ?? "nginx", ["-p", directory, "-c", directory + "/nginx.conf"], log: directory + "/log")
         )
-        try await eventually(within: .seconds(20)) {
+        try await eventually {
             let client = try await RawConnection.open(port: port)
             await client.close()
             return true

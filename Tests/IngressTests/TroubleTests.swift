@@ -29,7 +29,7 @@ import Web
             #expect(try await ingress.post("event=x&thrivecart_secret=WRONG").status == 401)
 
             try await server.start()
-            try await eventually(within: .seconds(30)) { try await ingress.post(Self.body + "lost").status == 200 }
+            try await eventually { try await ingress.post(Self.body + "lost").status == 200 }
             #expect(try await ingress.jobs().count == 21)
             // The settings, too, were on disk: the process would find them after a restart of its own.
             #expect(await ingress.health.readiness().isReady)
@@ -46,7 +46,7 @@ import Web
             #expect(try await ingress.post(Self.body + "2").status == 503)
             #expect(start.duration(to: .now) < .seconds(8))
             server.resume()
-            try await eventually(within: .seconds(30)) { try await ingress.post(Self.body + "2").status == 200 }
+            try await eventually { try await ingress.post(Self.body + "2").status == 200 }
             // The one whose answer was lost was kept or not, but it is there once.
             #expect(try await ingress.jobs().count == 2)
         }

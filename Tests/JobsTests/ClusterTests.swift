@@ -56,7 +56,7 @@ import Testing
         )
         try await withWorker(worker) { _ in
             for number in 0..<200 { try await queue.enqueue(Grouped(number: number)) }
-            try await eventually(within: .seconds(30)) { diary.numbers.count { $0 >= 0 } == 200 }
+            try await eventually { diary.numbers.count { $0 >= 0 } == 200 }
             try await eventually { diary.numbers.contains(-1) }
             #expect(worker.health.isReady)
         }
@@ -105,7 +105,7 @@ import Testing
         await cluster.nodes[1].kill()
         try await cluster.nodes[1].start()
         for number in 1...12 {
-            try await eventually(within: .seconds(30)) {
+            try await eventually {
                 try await queue.enqueue(Note(number: number), id: JobID("n\(number)")).id.text == "n\(number)"
             }
         }

@@ -79,7 +79,7 @@ import Testing
         let looks = try server.client()
         for client in [loads, looks] { try await client.call(["PING"]) }
         let loading = Task { try await loads.call(["DEBUG", "LOADAOF"], deadline: .seconds(60)) }
-        try await eventually(within: .seconds(60)) {
+        try await eventually {
             do {
                 try await looks.call(["GET", "x"])
                 return false
@@ -91,7 +91,7 @@ import Testing
         try await withWorker(worker) { _ in
             #expect(!worker.health.isReady)
             try await eventually(within: .seconds(90)) { Set(diary.numbers) == Set(0..<1000) }
-            try await eventually(within: .seconds(60)) { try await jobs.stats(of: "q").held == 0 }
+            try await eventually { try await jobs.stats(of: "q").held == 0 }
         }
         _ = try await loading.value
         #expect(diary.all.count == 1000)

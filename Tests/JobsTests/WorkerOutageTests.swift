@@ -44,15 +44,15 @@ import Testing
         let worker = worker(jobs)
         try await withWorker(worker) { _ in
             for round in 1...3 {
-                try await eventually(within: .seconds(60)) { diary.all.count > round * 100 }
+                try await eventually { diary.all.count > round * 100 }
                 await server.kill()
                 try await server.start()
             }
             await producer.value
             let wanted = acknowledged.withLock { $0 }
             #expect(wanted.count > 300)
-            try await eventually(within: .seconds(60)) { wanted.isSubset(of: diary.numbers) }
-            try await eventually(within: .seconds(60)) { try await jobs.stats(of: "q").held == 0 }
+            try await eventually { wanted.isSubset(of: diary.numbers) }
+            try await eventually { try await jobs.stats(of: "q").held == 0 }
             #expect(worker.health.isReady)
         }
         // Nothing was counted as a crash: leases whose answer was lost were given back.

@@ -25,7 +25,7 @@ struct Browser: Sendable {
             .init(programs[0], ["--port=\(port)"], environment: ["HOME": folder], log: folder + "/log")
         )
         do {
-            try await eventually(within: .seconds(30)) {
+            try await eventually {
                 try await ask(.GET, address + "/status", nil)["ready"] == true
             }
             // Root may not have Chromium's own walls, and a container's shared memory is small.

@@ -58,7 +58,7 @@ import Web
         try await browser.picture("demo-2-paypal")
         try await browser.press("Agree and connect")
         // PayPal is slow to know a new merchant.
-        try await eventually(within: .seconds(60)) {
+        try await eventually {
             if try await browser.text.contains("PayPal is still finishing") { try await browser.press("Ask again") }
             return try await browser.text.contains("List domains")
         }
@@ -102,7 +102,7 @@ import Web
 
     /// The shop's own receiver shows it, and that it proved itself by the merchant's secret.
     private func told(_ event: String, _ browser: Browser, _ home: String) async throws {
-        try await eventually(within: .seconds(60)) {
+        try await eventually {
             try await browser.visit(home + "/receiver")
             return try await browser.text.contains(event)
         }

@@ -135,7 +135,7 @@ extension ShopSystem {
     @discardableResult
     private func forward(_ type: String, where fits: (SandboxJSON) -> Bool) async throws -> Receiver.Request {
         var found: Receiver.Request?
-        try await eventually(within: .seconds(60)) {
+        try await eventually {
             found = receiver.requests(at: "/hook").last { request in
                 guard let body = SandboxJSON.read(String(decoding: request.body, as: UTF8.self)) else { return false }
                 return body["event_type"]?.text == type && fits(body)

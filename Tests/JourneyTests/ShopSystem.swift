@@ -64,7 +64,7 @@ final class ShopSystem: @unchecked Sendable {
             )
         }
         for (program, _, port) in ports {
-            try await eventually(within: .seconds(60)) {
+            try await eventually {
                 try await payPal.ask(.GET, "http://127.0.0.1:\(port)/readyz").status == 200
             }
             // Or the ingress would wait for its settings until the minute is over.

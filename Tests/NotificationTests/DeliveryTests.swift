@@ -16,7 +16,7 @@ import Testing
         let notifications = try await NotificationsProcess(site)
         let process = try notifications.start()
         let member = try await site.stage(.memberCreated)
-        try await eventually(within: .seconds(30)) { receiver.requests.count >= 1 }
+        try await eventually { receiver.requests.count >= 1 }
 
         let request = try #require(receiver.requests.first)
         let bodies = try await site.bodies()

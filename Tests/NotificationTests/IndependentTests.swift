@@ -113,7 +113,7 @@ import Testing
         )
         let nobody = Letter.Person(email: EmailAddress("nobody@example.com")!, name: nil, site: site.id, siteName: "x")
         // The server answers once Python has loaded.
-        try await eventually(within: .seconds(30)) {
+        try await eventually {
             (try? await run("bash", ["-c", "exec 3<>/dev/tcp/127.0.0.1/\(port)"])) != nil
         }
         try await site.store.transaction { transaction in
@@ -127,7 +127,7 @@ import Testing
         try await relay.relayMails(at: Date())
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await worker.run() }
-            try await eventually(within: .seconds(20)) {
+            try await eventually {
                 try await site.count("SELECT count(*) FROM mails WHERE state IN ('sent', 'failed')") == 2
             }
             group.cancelAll()

@@ -21,7 +21,7 @@ import Testing
         ]
         let log = try TestDirectory.make("product-api") + "/log"
         let process = try ServerProcess(.init(builtProgram("product-api"), [], environment: environment, log: log))
-        try await eventually(within: .seconds(60)) {
+        try await eventually {
             let totals = try await queue.stats(of: .productAPI).totals
             return totals["snoozed", default: 0] + totals["dead", default: 0] > 0
         }

@@ -47,7 +47,7 @@ import Testing
                 // What stands before: a message nobody took, an event nobody applied, and a renewal that is due.
                 try await system.command("endpoint", "create", "http://127.0.0.1:\(receiver.port)/hook")
                 _ = try await shop.buy(Cart(email: "ana@example.com"))
-                try await eventually(within: .seconds(60)) { !receiver.requests.isEmpty }
+                try await eventually { !receiver.requests.isEmpty }
                 try await Self.keepFailedSale(in: system, shop)
                 let subscription = try await Self.dueRenewal(in: system, payPal)
                 await system.kill(.ingress(0))
@@ -64,15 +64,15 @@ import Testing
                     #expect(isFired, "\(name)")
                 }
 
-                try await eventually(within: .seconds(60)) { receiver.requests.count >= 2 }
-                try await eventually(within: .seconds(60)) {
+                try await eventually { receiver.requests.count >= 2 }
+                try await eventually {
                     try await Self.count("SELECT count(*) FROM deliveries WHERE state = 'delivered'", system.pool) > 0
                 }
-                try await eventually(within: .seconds(60)) {
+                try await eventually {
                     try await Self.count("SELECT count(*) FROM inbound_events WHERE status = 'failed'", system.pool)
                         == 0
                 }
-                try await eventually(within: .seconds(60)) {
+                try await eventually {
                     try await Store(system.pool).read { try $0.chargePeriods(of: subscription) }
                         .contains { $0.status == .paid }
                 }
@@ -82,7 +82,7 @@ import Testing
                 try await system.start(.ingress(0))
                 try await system.ready(.ingress(0))
                 let order = try await shop.buy(Cart(email: "ben@example.com"))
-                try await eventually(within: .seconds(60)) {
+                try await eventually {
                     try await Self.count("SELECT count(*) FROM members WHERE email = 'ben@example.com'", system.pool)
                         == 1
                 }
@@ -112,7 +112,7 @@ import Testing
     /// Everything recurs, and within its hour.
     private static func recurs(on queue: JobQueue) async throws {
         for (name, entries) in recurring {
-            try await eventually(within: .seconds(60)) {
+            try await eventually {
                 let found = try await queue.schedule(of: name)
                 let names = Set(found.map(\.name))
                 return entries.isSubset(of: names)

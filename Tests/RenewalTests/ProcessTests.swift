@@ -181,7 +181,7 @@ private final class Ordeal {
     /// Everybody has been told.
     func end() async throws {
         let revoked = fates.values.count { $0 == .neverPays }
-        try await eventually(within: .seconds(60)) { Set(self.revokes().map(\.id)).count >= revoked }
+        try await eventually { Set(self.revokes().map(\.id)).count >= revoked }
         await processes.stop()
         try await shop.stop()
     }

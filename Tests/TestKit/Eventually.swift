@@ -1,8 +1,9 @@
 /// Waits until `condition` holds, asking again and again; throws when it does not within `patience`.
 ///
+/// A minute is far more than anything here takes: it only bounds a hang, also on a machine that others have to themselves.
 /// An error of the condition counts as "not yet"; the last one is told.
 package func eventually(
-    within patience: Duration = .seconds(10),
+    within patience: Duration = .seconds(60),
     isolation: isolated (any Actor)? = #isolation,
     _ condition: () async throws -> Bool
 ) async throws {

@@ -82,7 +82,7 @@ package final class PostgresServer: Sendable {
     /// The same cluster, socket and port as before.
     package func start() async throws {
         // After a `kill -9`, the old backends may need a moment to notice; until then a new server refuses to start.
-        try await eventually(within: .seconds(30)) {
+        try await eventually {
             let started = try ServerProcess(Self.launch("\(binaries)/postgres", words, in: directory))
             process.withLock { $0 = started }
             try await waitUntilReady(started)
@@ -235,7 +235,7 @@ extension PostgresServer {
     private func waitUntilReady(_ started: ServerProcess) async throws {
         let pool = try pool { $0.waitTimeout = .milliseconds(200) }
         do {
-            try await eventually(within: .seconds(30)) {
+            try await eventually {
                 guard started.isRunning else { return true }
                 return try await !pool.query("SELECT 1").isEmpty
             }

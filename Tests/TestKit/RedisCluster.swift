@@ -20,7 +20,7 @@ package final class RedisCluster: Sendable {
         // Each must know of all the others, or it refuses what it is asked.
         for node in nodes {
             let client = try node.client()
-            try await eventually(within: .seconds(60)) {
+            try await eventually {
                 try await client.call(["CLUSTER", "INFO"]).string?.contains("cluster_state:ok") == true
             }
             await client.close()

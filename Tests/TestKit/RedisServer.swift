@@ -98,7 +98,7 @@ package final class RedisServer: Sendable {
         process.withLock { $0 = started }
         let client = try client()
         do {
-            try await eventually(within: .seconds(30)) {
+            try await eventually {
                 guard started.isRunning else {
                     throw CommandFailure(command: "redis-server", exit: await started.exit(), output: started.lastWords)
                 }

@@ -65,7 +65,7 @@ struct BackfillThriveCart: OperatorCommand {
         func show(on page: inout Page) {
             for run in runs {
                 if preview {
-                    page.line("\(run.mode): the books hold \(run.total ?? run.rows) rows.")
+                    page.line("\(run.mode): the books hold \((run.total ?? run.rows).counted("row")).")
                     page.line("Of the newest \(run.rows), \(run.healed) are new and \(run.agreed) are known.")
                 } else {
                     run.show(on: &page)

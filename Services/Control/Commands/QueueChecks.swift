@@ -111,7 +111,9 @@ struct QueueCheck: Answer {
     var exitStatus: ExitStatus { faults.isEmpty || repaired ? .ok : .no }
 
     func show(on page: inout Page) {
-        guard !faults.isEmpty else { return page.line("\(jobs) jobs, and every index agrees with them", .good) }
+        guard !faults.isEmpty else {
+            return page.line("\(jobs.counted("job")), and every index agrees with them", .good)
+        }
         var table = Table(.number("count"), "fault", "for example")
         for (fault, count) in faults.sorted(by: { ($1.value, $0.key) < ($0.value, $1.key) }) {
             let example = findings.first { $0.fault == fault }

@@ -133,7 +133,7 @@ struct QueueSwitched: Answer {
     func show(on page: inout Page) {
         let again = changed ? "" : " already"
         page.line("\(queue) is \(paused ? "paused" : "open")\(again)", paused ? .warning : .good)
-        if paused, running > 0 { page.line("\(running) jobs still run to their end.") }
+        if paused, running > 0 { page.line("Still running, to their end: \(running.counted("job")).") }
     }
 }
 

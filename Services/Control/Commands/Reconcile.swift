@@ -161,7 +161,7 @@ struct BooksRunEntry: Encodable, Sendable {
 
     func show(on page: inout Page) {
         page.fields([
-            "Books": Table.Cell("\(provider), \(mode), \(rows) rows looked at"),
+            "Books": Table.Cell("\(provider), \(mode), \(rows.counted("row")) looked at"),
             "Agreed": Table.Cell("\(agreed)"),
             "Healed": Table.Cell("\(healed)", healed > 0 ? .good : .plain),
             "Waiting": Table.Cell("\(waiting)", waiting > 0 ? .warning : .plain),
@@ -197,7 +197,11 @@ extension Desk {
         return try await whenFree {
             try await PayPalRun(dependencies).run(wish) { run in
                 let part = PayPalRun.Part(rawValue: run.page)?.name ?? "done"
-                progress.show(run.page - 1, of: PayPalRun.Part.allCases.count, "\(part), \(run.counts.rows) rows")
+                progress.show(
+                    run.page - 1,
+                    of: PayPalRun.Part.allCases.count,
+                    "\(part), \(run.counts.rows.counted("row"))"
+                )
             }
         }
     }

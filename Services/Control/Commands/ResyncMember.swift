@@ -42,7 +42,10 @@ struct ResyncMember: OperatorCommand {
         var exitStatus: ExitStatus { needsPerson > 0 ? .no : .ok }
 
         func show(on page: inout Page) {
-            page.line("\(rows) rows of \(addresses.joined(separator: ", ")): \(agreed) agreed, \(healed) healed", .good)
+            page.line(
+                "\(rows.counted("row")) of \(addresses.joined(separator: ", ")): \(agreed) agreed, \(healed) healed",
+                .good
+            )
             if waiting > 0 { page.line("\(waiting) wait: a webhook may still be on its way", .warning) }
             if needsPerson > 0 { page.line("\(needsPerson) need a person: gatehouse discrepancies list", .bad) }
         }

@@ -140,8 +140,8 @@ struct SiteEntry: Encodable, Sendable {
                 ? Table.Cell("none: every webhook is refused", .bad)
                 : Table.Cell("\(secrets) good now" + (secretSetAt.map { ", the newest of \(Moment.text($0))" } ?? "")),
             "Test orders": Table.Cell(testModeGrants ? "give access" : "give no access"),
-            "After a decline": Table.Cell("\(graceDays) days of access"),
-            "After silence": Table.Cell("\(slackDays) days of access"),
+            "After a decline": Table.Cell("\(graceDays.counted("day")) of access"),
+            "After silence": Table.Cell("\(slackDays.counted("day")) of access"),
             "Members": Table.Cell("\(members)"),
             "Id": Table.Cell(id, .faint),
         ])

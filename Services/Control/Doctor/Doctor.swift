@@ -53,8 +53,7 @@ struct Doctor: OperatorCommand {
 
         private var summary: String {
             if problems == 0 && warnings == 0 { return "All is well." }
-            func count(_ number: Int, _ word: String) -> String { "\(number) \(word)\(number == 1 ? "" : "s")" }
-            return "\(count(problems, "problem")), \(count(warnings, "warning"))."
+            return "\(problems.counted("problem")), \(warnings.counted("warning"))."
         }
     }
 

@@ -88,7 +88,10 @@ struct RedisExamination {
         }
         do {
             let settings = try IngressSettings(opening: sealed, with: sealer)
-            return .ok(.redis, "holds the verification settings of \(settings.sites.count) sites for the ingress")
+            return .ok(
+                .redis,
+                "holds the verification settings of \(settings.sites.count.counted("site")) for the ingress"
+            )
         } catch {
             return .problem(
                 .redis,

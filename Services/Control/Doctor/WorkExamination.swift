@@ -57,14 +57,18 @@ struct WorkExamination {
         }
         if queue.dead > 0 {
             findings.append(
-                .warning(.work, "\(name) has \(queue.dead) dead letters", fix: "gatehouse dead list --queue \(name)")
+                .warning(
+                    .work,
+                    "\(name) has \(queue.dead.counted("dead letter"))",
+                    fix: "gatehouse dead list --queue \(name)"
+                )
             )
         }
         if queue.parked > 0 {
             findings.append(
                 .warning(
                     .work,
-                    "\(name): \(queue.parked) jobs are of kinds that no worker knows",
+                    "\(name): no worker knows the kind of \(queue.parked.counted("job"))",
                     fix: "start workers of the release that enqueued them"
                 )
             )
@@ -82,7 +86,10 @@ struct WorkExamination {
         }
         if findings.isEmpty {
             findings.append(
-                .ok(.work, "\(name): \(queue.workers ?? 0) workers, \(queue.ready) ready, \(queue.running) running")
+                .ok(
+                    .work,
+                    "\(name): \((queue.workers ?? 0).counted("worker")), \(queue.ready) ready, \(queue.running) running"
+                )
             )
         }
         return findings
@@ -106,7 +113,9 @@ struct WorkExamination {
             )
         }
         if findings.isEmpty, !entries.isEmpty {
-            findings.append(.ok(.schedule, "\(entries.count) recurring entries are on time"))
+            findings.append(
+                .ok(.schedule, "\(entries.count.counted("recurring entry", many: "recurring entries")) on time")
+            )
         }
         return findings
     }

@@ -105,7 +105,7 @@ struct CrashCheck: Sendable {
     /// Something every two seconds until the last webhook is accepted and the sleepers have had their turn.
     private func hurt(_ surgery: Surgery, with zombies: Zombies, _ load: Load) async throws {
         var progress = Progress()
-        try await eventually(within: .seconds(60)) { load.accepted > 50 }
+        try await eventually { load.accepted > 50 }
         try await zombies.lease(10)
         let leased = ContinuousClock.now
         var isAsleep = await zombies.count > 0

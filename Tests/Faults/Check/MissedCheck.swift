@@ -150,7 +150,7 @@ struct MissedCheck: Sendable {
     /// Whatever was accepted and not yet applied is gone, and so are schedules and settings.
     private func flush() async throws {
         // Redis may just be dead: what happens to it takes turns.
-        try await eventually(within: .seconds(60)) {
+        try await eventually {
             let client = try system.redis.client()
             let answer = try await client.call(["FLUSHALL"])
             await client.close()

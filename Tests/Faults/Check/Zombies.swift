@@ -48,7 +48,7 @@ actor Zombies {
     /// Waits until every job of theirs has been taken from them.
     func sleepPastTheLease() async throws {
         for lease in leases {
-            try await eventually(within: .seconds(20)) {
+            try await eventually {
                 guard let job = try await queue.show(lease.id, on: Self.name) else { return true }
                 return job.crashes > 0
             }

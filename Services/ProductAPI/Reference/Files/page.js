@@ -72,6 +72,11 @@ function element(name, attributes = {}, ...children) {
   return made;
 }
 
+/** Text with its `code` marked as such. */
+function prose(text) {
+  return (text ?? "").split("`").map((part, index) => (index % 2 ? element("code", {}, part) : part));
+}
+
 let api;
 
 /** What a `$ref` stands for. */
@@ -162,7 +167,7 @@ function answers(operation) {
     const response = resolved(part);
     const content = Object.values(response.content ?? {})[0];
     const shown = example(content);
-    const cell = element("td", {}, response.description ?? "");
+    const cell = element("td", {}, ...prose(response.description));
     if (content?.schema) {
       cell.append(element("details", {}, element("summary", {}, "Shape"), pretty(shape(content.schema))));
     }
@@ -173,14 +178,14 @@ function answers(operation) {
 }
 
 function section(tag) {
-  const made = element("section", {}, element("h2", {}, tag.name), element("p", {}, tag.description ?? ""));
+  const made = element("section", {}, element("h2", {}, tag.name), element("p", {}, ...prose(tag.description)));
   for (const [path, methods] of Object.entries(api.paths)) {
     for (const [method, operation] of Object.entries(methods)) {
       if (!operation.tags?.includes(tag.name)) continue;
       const schema = operation.requestBody?.content?.["application/json"]?.schema;
       made.append(element("details", { id: operation.operationId },
         element("summary", {}, element("b", {}, method.toUpperCase()), element("code", {}, path), ` ${operation.summary}`),
-        element("p", {}, operation.description ?? ""),
+        element("p", {}, ...prose(operation.description)),
         schema ? element("details", {}, element("summary", {}, "Body"), pretty(shape(schema))) : null,
         tryIt(method, path, operation),
         answers(operation)));
@@ -194,7 +199,7 @@ async function show() {
   try {
     const response = await fetch(new URL("./openapi.yaml", base));
     api = readYAML(await response.text());
-    main.replaceChildren(element("p", {}, api.info.description), ...api.tags.map(section));
+    main.replaceChildren(element("p", {}, ...prose(api.info.description)), ...api.tags.map(section));
     if (location.hash) document.getElementById(location.hash.slice(1))?.setAttribute("open", "");
   } catch (problem) {
     main.replaceChildren(element("p", {}, `The document could not be shown: ${problem}`));
