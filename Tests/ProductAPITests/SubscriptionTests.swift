@@ -17,14 +17,6 @@ extension RunningAPI {
     func activate(_ merchant: Connected, _ id: String) async throws -> Answer {
         try await call(.POST, "/subscriptions/\(id)/activate", bearer: merchant.bearer)
     }
-
-    func kept(_ id: String) async throws -> VaultSubscription? {
-        try await store.read { transaction in
-            try transaction.rows("SELECT id FROM vault_subscriptions WHERE paypal_id = \(id)")
-                .decode(VaultSubscription.ID.self).first
-                .flatMap { try transaction.vaultSubscription($0) }
-        }
-    }
 }
 
 extension RunningPayPal.Answer {
