@@ -1,5 +1,5 @@
-package import Domain
-package import Foundation
+internal import Domain
+internal import Foundation
 internal import ThriveCart
 
 /// The books that a seller's ThriveCart account shows by its read API: a row for all money that moved, newest first.

@@ -1,7 +1,7 @@
 internal import Foundation
 internal import HTTPTypes
 package import Logging
-package import ServiceLifecycle
+internal import ServiceLifecycle
 internal import Synchronization
 
 /// A PayPal to try everything against. It keeps its books in memory and needs nothing.
