@@ -107,9 +107,8 @@ extension Merchant {
         siteURL = claim.siteURL
         webhooksURL = claim.webhooksURL ?? webhooksURL
         profile = claim.profile
-        if !isConnected {
-            state = .connected
-            stateSince = now
-        }
+        state = .connected
+        // Also of one that never left: what PayPal says of an earlier time, and says late, is over with this.
+        stateSince = now
     }
 }
