@@ -138,6 +138,22 @@ extension Transaction {
         .values(VaultSubscription.init(row:))
     }
 
+    /// Whether another subscription that has not ended renews by the same vault token: of one wallet PayPal may give one
+    /// token for several.
+    package func sharesVaultToken(_ id: VaultSubscription.ID) throws(PostgresError) -> Bool {
+        try rows(
+            """
+            SELECT EXISTS (
+                SELECT FROM vault_subscriptions s
+                JOIN vault_subscriptions o ON o.vault_token_hash = s.vault_token_hash AND o.id <> s.id
+                WHERE s.id = \(id)
+                  AND o.status NOT IN ('canceled', 'revoked')
+            )
+            """
+        )
+        .decode(Bool.self) == [true]
+    }
+
     /// The sealed vault token; nil before it came, and once it was purged.
     package func vaultToken(of id: VaultSubscription.ID) throws(PostgresError) -> [UInt8]? {
         try rows("SELECT vault_token FROM vault_subscriptions WHERE id = \(id)").decode([UInt8]?.self).first ?? nil

@@ -160,12 +160,18 @@ extension ProductAPI {
 
     /// Lets PayPal forget the payment method. What PayPal could not be told now is told later, by a job.
     ///
-    /// True when PayPal had it and has no longer.
+    /// True when PayPal had it and has no longer. A token by which another subscription renews is forgotten here, and stays
+    /// at PayPal.
     func purgeVaultToken(
         of subscription: VaultSubscription,
         merchant: Merchant
     ) async throws -> (Bool, PayPalTrace?) {
         guard let token = try await vaultToken(of: subscription) else { return (false, nil) }
+        let isShared = try await store.transaction { tx in
+            guard try tx.sharesVaultToken(subscription.id) else { return false }
+            return try tx.forgetVaultToken(of: subscription.id)
+        }
+        if isShared { return (false, nil) }
         switch await payPal.deleteVaultToken(token, of: merchant.payPalID) {
         case .answered(let hadIt, let trace):
             try await store.transaction { _ = try $0.forgetVaultToken(of: subscription.id) }
