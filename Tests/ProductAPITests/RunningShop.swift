@@ -228,3 +228,26 @@ extension ProductAPI.Limits {
         return limits
     }
 }
+
+// MARK: Subscriptions
+
+extension RunningAPI {
+    func subscribe(_ merchant: Connected, _ body: String, key: String? = nil) async throws -> Answer {
+        let headers: HTTPHeaders = key.map { ["PayPal-Request-Id": $0] } ?? [:]
+        return try await call(.POST, "/subscriptions", body, bearer: merchant.bearer, headers: headers)
+    }
+
+    func activate(_ merchant: Connected, _ id: String) async throws -> Answer {
+        try await call(.POST, "/subscriptions/\(id)/activate", bearer: merchant.bearer)
+    }
+
+    func kept(_ id: String) async throws -> VaultSubscription? {
+        try await store.read { try $0.vaultSubscriptions(payPalID: id) }.first
+    }
+}
+
+extension RunningPayPal.Answer {
+    func vault(_ source: String) -> String? {
+        json["payment_source"]?[source]?["attributes"]?["vault"]?["id"]?.text
+    }
+}

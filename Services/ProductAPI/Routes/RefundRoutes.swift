@@ -83,12 +83,7 @@ struct RefundRoutes: Sendable {
         case .answered(let refund, let trace):
             // Because PayPal answers an id that it knows with the first refund, whichever capture that was of.
             guard refund.captureID.map({ $0 == capture.id }) ?? true else {
-                throw ShopError(
-                    .unprocessableContent,
-                    "This PayPal-Request-Id was used before.",
-                    errors: ["Use a new PayPal-Request-Id for a new refund."],
-                    debugID: trace.anyDebugID
-                )
+                throw ShopError.usedRequestID(for: "refund", debugID: trace.anyDebugID)
             }
             try await record(refund, of: capture)
             let lean: JSON = [

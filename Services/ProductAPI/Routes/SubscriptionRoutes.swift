@@ -55,6 +55,9 @@ struct SubscriptionRoutes: Sendable {
             "links": .array(token.json["links"].array),
         ]
         return ShopAnswer(status: .created, body: answer.compacted, debugID: trace.anyDebugID) { tx in
+            guard try tx.vaultSubscriptions(payPalID: token.id).allSatisfy({ $0.merchant == merchant.id }) else {
+                throw ShopError.usedRequestID(for: "subscription", debugID: trace.anyDebugID)
+            }
             _ = try Self.keep(subscription, tx)
         }
     }
@@ -69,7 +72,13 @@ struct SubscriptionRoutes: Sendable {
             .createOrder(order, of: merchant.payPalID, details: details)
             .orUpstream()
         let subscription = draft.subscription(answer.id, customerID: nil, of: merchant, at: api.now())
-        let keeping = try api.keeping(answer, of: merchant, asked: draft.order.amount, trace: trace)
+        let keeping = try api.keeping(
+            answer,
+            of: merchant,
+            asked: draft.order.amount,
+            startsSubscription: true,
+            trace: trace
+        )
         return ShopAnswer(status: .created, body: answer.shown, debugID: trace.anyDebugID) { [api] tx in
             try keeping(tx)
             let kept = try Self.keep(subscription, tx)
