@@ -72,6 +72,19 @@ extension Transaction {
         return true
     }
 
+    /// Switches a merchant's on again that we switched off, because the merchant has named or tried its address anew. One
+    /// that a person switched off stays so.
+    package func reviveEndpoint(of merchant: Merchant.ID, at now: Date) throws(PostgresError) {
+        try run(
+            """
+            UPDATE endpoints
+            SET state = 'enabled', state_since = \(now), failing_since = NULL, failures = 0
+            WHERE merchant = \(merchant)
+              AND state IN ('delinquent', 'gone')
+            """
+        )
+    }
+
     /// Switches it on with a clean record. What was canceled stays so until it is recovered. False when it was on.
     package func enable(_ id: Endpoint.ID, at now: Date) throws(PostgresError) -> Bool {
         try run(

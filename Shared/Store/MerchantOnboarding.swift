@@ -65,6 +65,7 @@ extension Transaction {
         }
         known.take(claim, at: now)
         try update(known)
+        if claim.webhooksURL != nil { try reviveEndpoint(of: known.id, at: now) }
     }
 
     /// Keeps a claim that PayPal can't confirm yet. It opens nothing; PayPal's word makes it a connection.
