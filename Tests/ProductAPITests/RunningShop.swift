@@ -180,6 +180,7 @@ extension RunningPayPal.Answer {
 func withAPI<Result: Sendable>(
     settings: PayPalHabits = PayPalHabits(),
     limits: ProductAPI.Limits = .quick,
+    proxies: TrustedProxies = .none,
     now: @escaping @Sendable () -> Date = { .now },
     _ body: @Sendable (RunningAPI) async throws -> Result
 ) async throws -> Result {
@@ -209,7 +210,12 @@ func withAPI<Result: Sendable>(
             logger: log.logger,
             now: now
         )
-        return try await withServer([api.routes], logger: log.logger, envelope: ProductAPI.envelope) { port in
+        return try await withServer(
+            [api.routes],
+            proxies: proxies,
+            logger: log.logger,
+            envelope: ProductAPI.envelope
+        ) { port in
             let address = "http://127.0.0.1:\(port)" + ProductAPI.base
             return try await body(RunningAPI(payPal: payPal, api: api, address: address, log: log))
         }
