@@ -59,6 +59,8 @@ extension Transaction {
         newSecret: (Merchant.ID) throws -> [UInt8],
         at now: Date
     ) throws {
+        // As it is now: a change of its addresses, or its leaving, may have been on its way.
+        known = try lockedMerchant(known.id) ?? known
         if !known.isConnected || known.secretHash != claim.secretHash {
             try deleteTokens(of: known.id)
             try setWebhookSecret(newSecret(known.id), of: known.id)

@@ -59,10 +59,21 @@ extension Transaction {
         .values(VaultSubscription.init(row:)).first
     }
 
-    /// By the id of its first order or setup token, whoever's it is: for events, which PayPal signed.
-    package func vaultSubscriptions(payPalID: String) throws(PostgresError) -> [VaultSubscription] {
-        try rows("SELECT \(raw: Self.vaultSubscriptionColumns) FROM vault_subscriptions WHERE paypal_id = \(payPalID)")
-            .values(VaultSubscription.init(row:))
+    /// Whether somebody else has a subscription that PayPal knows by this id. Looks through all there are: not to be asked
+    /// often.
+    package func isSubscriptionOfOthers(
+        payPalID: String,
+        than merchant: Merchant.ID
+    ) throws(PostgresError) -> Bool {
+        try rows(
+            """
+            SELECT EXISTS (
+                SELECT FROM vault_subscriptions
+                WHERE paypal_id = \(payPalID) AND merchant <> \(merchant)
+            )
+            """
+        )
+        .decode(Bool.self) == [true]
     }
 
     /// By any of its orders or captures, the first or a renewal's.

@@ -5,6 +5,7 @@ import Jobs
 import NIOHTTP1
 import NotificationJobs
 import Outbound
+import Postgres
 import ProductAPIRoutes
 import SandboxKit
 import SandboxPages
@@ -66,6 +67,7 @@ import Testing
                 #expect(try await api.store.read { try $0.endpoint(endpoint) }?.state == .enabled)
 
                 _ = try await api.switchOff(merchant, as: state)
+                let missed = try await api.miss("WH-MISSED", merchant)
                 let named = #"{"webhooks_url": "\#(url)"}"#
                 #expect(
                     try await api.call(.PATCH, "/merchant", #"{"license_key": "k"}"#, bearer: merchant.bearer).status
@@ -74,6 +76,8 @@ import Testing
                 #expect(try await api.store.read { try $0.endpoint(endpoint) }?.state == state)
                 #expect(try await api.call(.PATCH, "/merchant", named, bearer: merchant.bearer).status == 200)
                 #expect(try await api.store.read { try $0.endpoint(endpoint) }?.state == .enabled)
+                let planned = try await api.deliveries(of: missed, to: merchant)
+                #expect(planned.map(\.state) == [.pending], "it gets what it missed, after a minute")
 
                 _ = try await api.switchOff(merchant, as: state)
                 #expect(try await api.complete(merchant.id, secret: merchant.secret, webhooksURL: url).status == 200)
@@ -116,6 +120,32 @@ extension RunningAPI {
             let endpoint = try tx.endpoints(of: .merchant(known.id))[0].id
             #expect(try tx.disable(endpoint, as: state, at: .now))
             return endpoint
+        }
+    }
+
+    /// An event that is relayed, and goes to nobody.
+    func miss(_ event: String, _ merchant: Connected) async throws -> Message.ID {
+        let id = try await store.transaction { tx in
+            let known = try tx.merchants(ofAccount: merchant.id, in: .sandbox)[0]
+            let body = Array(#"{"id":"\#(event)","event_type":"PAYMENT.CAPTURE.REFUNDED"}"#.utf8)
+            let forward = try Forward(event: event, type: "PAYMENT.CAPTURE.REFUNDED", body: body)
+            return try tx.stageForward(forward, to: known.id, at: .now)
+        }
+        let database = try #require(TestDatabase.current)
+        try await eventually {
+            try await database.pool.read { tx in
+                try tx.rows("SELECT count(*) FROM outbox_waiting").decode(Int.self) == [0]
+            }
+        }
+        let message = try #require(id)
+        #expect(try await deliveries(of: message, to: merchant).isEmpty)
+        return message
+    }
+
+    func deliveries(of message: Message.ID, to merchant: Connected) async throws -> [FoundDelivery] {
+        try await store.read { tx in
+            let known = try tx.merchants(ofAccount: merchant.id, in: .sandbox)[0]
+            return try tx.search(DeliverySearch(of: .merchant(known.id))).filter { $0.message == message }
         }
     }
 

@@ -55,7 +55,8 @@ struct SubscriptionRoutes: Sendable {
             "links": .array(token.json["links"].array),
         ]
         return ShopAnswer(status: .created, body: answer.compacted, debugID: trace.anyDebugID) { tx in
-            guard try tx.vaultSubscriptions(payPalID: token.id).allSatisfy({ $0.merchant == merchant.id }) else {
+            // Only what PayPal made before can be another's.
+            if trace.status == 200, try tx.isSubscriptionOfOthers(payPalID: token.id, than: merchant.id) {
                 throw ShopError.usedRequestID(for: "subscription", debugID: trace.anyDebugID)
             }
             _ = try Self.keep(subscription, tx)
