@@ -71,6 +71,28 @@ import Testing
         }
     }
 
+    @Test func `a gateway's 403 lets no vault token be forgotten, and its 404 no order`() async throws {
+        try await withAPI { api in
+            let merchant = try await api.connect()
+            let created = try await api.subscribe(merchant, RunningAPI.subscription("paypal", trialDays: 3))
+            try await api.approve(setupToken: created.id)
+            _ = try await api.activate(merchant, created.id)
+            try await api.fault(
+                #"{"fault": "error", "call": "payment_tokens.delete", "status": 403, "body": "html", "count": 1}"#
+            )
+            let canceled = try await api.call(.POST, "/subscriptions/\(created.id)/cancel", bearer: merchant.bearer)
+            #expect(canceled.json["vault_deleted"] == false)
+            #expect(try await api.kept(created.id)?.hasVaultToken == true)
+            try await api.run(PurgeVaultTokens())
+            #expect(try await api.kept(created.id)?.hasVaultToken == false)
+
+            let order = try await api.createOrder(merchant)
+            try await api.fault(#"{"fault": "error", "call": "orders.get", "status": 404, "body": "html", "count": 1}"#)
+            #expect(try await api.call(.GET, "/orders/\(order.id)", bearer: merchant.bearer).isEnvelope(503))
+            #expect(try await api.call(.GET, "/orders/\(order.id)", bearer: merchant.bearer).status == 200)
+        }
+    }
+
     @Test func `vault tokens that PayPal can't delete hold up no other`() async throws {
         try await withAPI { api in
             let merchant = try await api.connect()

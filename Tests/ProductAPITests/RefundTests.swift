@@ -194,6 +194,28 @@ import Testing
         }
     }
 
+    @Test(arguments: [400, 403, 404])
+    func `a gateway's word on the way back is no refusal of PayPal's`(status: Int) async throws {
+        try await withAPI { api in
+            let merchant = try await api.connect()
+            let (_, capture) = try await api.paidOrder(merchant)
+            try await api.fault(
+                #"{"fault": "error", "call": "captures.refund", "status": \#(status), "body": "html", "after": true, "count": 1}"#
+            )
+            for expected in [503, 201] {
+                let answer = try await api.call(
+                    .POST,
+                    "/captures/\(capture)/refund",
+                    bearer: merchant.bearer,
+                    headers: ["PayPal-Request-Id": "r"]
+                )
+                #expect(answer.status == expected, "\(answer.text)")
+                if expected == 503 { #expect(answer.json.at("error", "code")?.text == "temporary_error") }
+            }
+            #expect(try await api.ledger("refund").count == 1)
+        }
+    }
+
     @Test func `a note has 255 characters, whatever their alphabet`() async throws {
         try await withAPI { api in
             let merchant = try await api.connect()

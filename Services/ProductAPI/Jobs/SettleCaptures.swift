@@ -61,7 +61,7 @@ package struct SettleCaptures: Job {
             try await api.record(answer, of: merchant, subscription: order.subscription, trace: trace)
             isOver = answer.captures.isEmpty && age > Self.end
         // PayPal forgets orders that were never paid, and no others.
-        case .rejected(let rejection) where rejection.status == 404: isOver = age > Self.end
+        case .rejected(let rejection) where rejection.status == 404 && !rejection.isMute: isOver = age > Self.end
         case .rejected, .unavailable, .unknown:
             if isOver {
                 api.logger.error(

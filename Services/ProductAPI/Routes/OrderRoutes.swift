@@ -89,7 +89,7 @@ extension ProductAPI {
     /// PayPal's order as it is now; 404 where PayPal has forgotten it.
     func look(at id: String, of merchant: Merchant) async throws -> (OrderAnswer, PayPalTrace) {
         let reply = await payPal.order(id, of: merchant.payPalID)
-        if case .rejected(let rejection) = reply, rejection.status == 404 {
+        if case .rejected(let rejection) = reply, rejection.status == 404, !rejection.isMute {
             throw ShopError(.notFound, "Order not found.", debugID: rejection.trace.anyDebugID)
         }
         return try reply.orUpstream()

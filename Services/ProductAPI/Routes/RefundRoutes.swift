@@ -92,6 +92,9 @@ struct RefundRoutes: Sendable {
                 "links": .array(refund.json["links"].array),
             ]
             return ShopAnswer(status: .created, body: lean, debugID: trace.anyDebugID)
+        // Because a gateway between us and PayPal doesn't know what became of it.
+        case .rejected(let rejection) where rejection.isMute:
+            throw ShopError(RefundFailure(PayPalOutage(.unreadableAnswer, trace: rejection.trace), isUncertain: true))
         case .rejected(let rejection):
             let failure = RefundFailure(rejection)
             // Because it may have been us, a moment before we died: who has the money back is not charged again.

@@ -186,6 +186,7 @@ extension ProductAPI {
         case .answered(let hadIt, let trace):
             try await store.transaction { _ = try $0.forgetVaultToken(of: subscription.id) }
             return (hadIt, trace)
+        case .rejected(let rejection) where rejection.isMute: return (false, rejection.trace)
         case .rejected(let rejection):
             // Because a token that PayPal does not let us delete can't be charged by us either.
             logger.warning(
