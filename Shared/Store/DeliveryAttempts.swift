@@ -115,7 +115,10 @@ extension Transaction {
     ) throws(PostgresError) -> [Endpoint] {
         let counting = attempts.filter(\.countsForEndpoint)
         let succeeded = Set(counting.filter { $0.outcome == .delivered }.map(\.endpoint))
-        let failures = counting.filter { $0.outcome != .delivered && !succeeded.contains($0.endpoint) }
+        let failures = counting.filter {
+            // 410 is the endpoint's word about itself; a success beside it forgives only failures.
+            $0.outcome == .gone || $0.outcome != .delivered && !succeeded.contains($0.endpoint)
+        }
         let failed = Dictionary(grouping: failures, by: \.endpoint)
 
         // The locks in one order, so that two batches never wait for each other. While all is well there are none.

@@ -72,6 +72,32 @@ extension Transaction {
         return true
     }
 
+    /// Switches a merchant's on again that we switched off, because the merchant has named or tried its address anew, and
+    /// plans what it missed, a minute from now. One that a person switched off stays so.
+    package func reviveEndpoint(of merchant: Merchant.ID, at now: Date) throws(PostgresError) {
+        let off = try rows(
+            """
+            SELECT \(raw: Self.columns)
+            FROM endpoints
+            WHERE merchant = \(merchant)
+              AND state IN ('delinquent', 'gone')
+            FOR NO KEY UPDATE
+            """
+        )
+        .values(Endpoint.init(row:))
+        for endpoint in off where try enable(endpoint.id, at: now) {
+            // What was waiting when it was switched off is older than that. The sweep finds what is planned here.
+            _ = try recover(
+                to: endpoint.id,
+                since: endpoint.stateSince.addingTimeInterval(-86_400),
+                startingAt: now.addingTimeInterval(60),
+                spacing: 0.05,
+                limit: 5000,
+                now: now
+            )
+        }
+    }
+
     /// Switches it on with a clean record. What was canceled stays so until it is recovered. False when it was on.
     package func enable(_ id: Endpoint.ID, at now: Date) throws(PostgresError) -> Bool {
         try run(

@@ -59,12 +59,15 @@ extension Transaction {
         newSecret: (Merchant.ID) throws -> [UInt8],
         at now: Date
     ) throws {
+        // As it is now: a change of its addresses, or its leaving, may have been on its way.
+        known = try lockedMerchant(known.id) ?? known
         if !known.isConnected || known.secretHash != claim.secretHash {
             try deleteTokens(of: known.id)
             try setWebhookSecret(newSecret(known.id), of: known.id)
         }
         known.take(claim, at: now)
         try update(known)
+        if claim.webhooksURL != nil { try reviveEndpoint(of: known.id, at: now) }
     }
 
     /// Keeps a claim that PayPal can't confirm yet. It opens nothing; PayPal's word makes it a connection.
@@ -107,9 +110,8 @@ extension Merchant {
         siteURL = claim.siteURL
         webhooksURL = claim.webhooksURL ?? webhooksURL
         profile = claim.profile
-        if !isConnected {
-            state = .connected
-            stateSince = now
-        }
+        state = .connected
+        // Also of one that never left: what PayPal says of an earlier time, and says late, is over with this.
+        stateSince = now
     }
 }

@@ -89,14 +89,19 @@ extension Transaction {
         )
     }
 
-    /// Orders whose capture began before `time` and has no outcome yet, the oldest first.
-    package func ordersCapturing(since time: Date, limit: Int) throws(PostgresError) -> [PayPalOrder] {
+    /// Orders whose capture began before `time` and has no outcome yet, the oldest first, page by page.
+    package func ordersCapturing(
+        since time: Date,
+        after last: PayPalOrder? = nil,
+        limit: Int
+    ) throws(PostgresError) -> [PayPalOrder] {
         try rows(
             """
             SELECT \(raw: Self.columns)
             FROM paypal_orders
             WHERE capturing_since < \(time)
-            ORDER BY capturing_since
+              AND (\(last?.capturingSince) IS NULL OR (capturing_since, id) > (\(last?.capturingSince), \(last?.id)))
+            ORDER BY capturing_since, id
             LIMIT \(limit)
             """
         )

@@ -183,13 +183,17 @@ extension Transaction {
         ) == 1
     }
 
-    /// Ended subscriptions whose token PayPal still has, for purging what a crash or an outage left.
-    package func vaultTokensToPurge(limit: Int) throws(PostgresError) -> [VaultSubscription] {
+    /// Ended subscriptions whose token PayPal still has, for purging what a crash or an outage left, page by page.
+    package func vaultTokensToPurge(
+        after last: VaultSubscription.ID? = nil,
+        limit: Int
+    ) throws(PostgresError) -> [VaultSubscription] {
         try rows(
             """
             SELECT \(raw: Self.vaultSubscriptionColumns)
             FROM vault_subscriptions
             WHERE status IN ('canceled', 'revoked') AND vault_token IS NOT NULL
+              AND (\(last) IS NULL OR id > \(last))
             ORDER BY id
             LIMIT \(limit)
             """

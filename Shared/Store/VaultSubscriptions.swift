@@ -59,6 +59,23 @@ extension Transaction {
         .values(VaultSubscription.init(row:)).first
     }
 
+    /// Whether somebody else has a subscription that PayPal knows by this id. Looks through all there are: not to be asked
+    /// often.
+    package func isSubscriptionOfOthers(
+        payPalID: String,
+        than merchant: Merchant.ID
+    ) throws(PostgresError) -> Bool {
+        try rows(
+            """
+            SELECT EXISTS (
+                SELECT FROM vault_subscriptions
+                WHERE paypal_id = \(payPalID) AND merchant <> \(merchant)
+            )
+            """
+        )
+        .decode(Bool.self) == [true]
+    }
+
     /// By any of its orders or captures, the first or a renewal's.
     package func vaultSubscription(
         ofOrder order: String?,
@@ -130,6 +147,22 @@ extension Transaction {
             """
         )
         .values(VaultSubscription.init(row:))
+    }
+
+    /// Whether another subscription that has not ended renews by the same vault token: of one wallet PayPal may give one
+    /// token for several.
+    package func sharesVaultToken(_ id: VaultSubscription.ID) throws(PostgresError) -> Bool {
+        try rows(
+            """
+            SELECT EXISTS (
+                SELECT FROM vault_subscriptions s
+                JOIN vault_subscriptions o ON o.vault_token_hash = s.vault_token_hash AND o.id <> s.id
+                WHERE s.id = \(id)
+                  AND o.status NOT IN ('canceled', 'revoked')
+            )
+            """
+        )
+        .decode(Bool.self) == [true]
     }
 
     /// The sealed vault token; nil before it came, and once it was purged.

@@ -109,10 +109,16 @@ import Testing
         try await shop.expectOK("endpoint", "disable", id)
         let site = try await shop.store.read { try $0.sites()[0].id }
         try await shop.store.transaction { transaction in
-            for _ in 0..<3 { try transaction.stage(.memberCreated, MessageFacts(), of: site, at: .now) }
+            try transaction.stage(.memberCreated, MessageFacts(), of: site, at: .now)
             _ = try transaction.relay(limit: 10, at: .now)
         }
-        try await shop.expectOK("endpoint", "enable", id)
+        #expect(try await shop.expectOK("endpoint", "enable", id).output.contains("It missed 1 message:"))
+        try await shop.expectOK("endpoint", "disable", id)
+        try await shop.store.transaction { transaction in
+            for _ in 0..<2 { try transaction.stage(.memberCreated, MessageFacts(), of: site, at: .now) }
+            _ = try transaction.relay(limit: 10, at: .now)
+        }
+        #expect(try await shop.expectOK("endpoint", "enable", id).output.contains("It missed 3 messages:"))
         let preview = try await shop.expectOK(
             "deliveries",
             "recover",

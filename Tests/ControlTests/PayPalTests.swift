@@ -29,7 +29,7 @@ import Testing
             payPal.answers("GET " + webhooks, .json(#"{"webhooks":[]}"#))
             payPal.answers("POST " + webhooks, .json(201, #"{"id":"0LS33","url":"\#(url)","event_types":[]}"#))
             let made = try await person.expectOK("paypal", "webhooks", "register")
-            #expect(made.output.contains("PAYPAL_WEBHOOK_ID=0LS33"))
+            #expect(made.output.contains("PAYPAL_WEBHOOK_ID=0LS33\nPut that line into the settings and restart"))
             let names = payPal.asked.last?.json["event_types"].array.compactMap { $0["name"].string } ?? []
             // All that the document forwards, and what it has no word of.
             for name in [
@@ -56,6 +56,9 @@ import Testing
             #expect(extended["result"] as? String == "extended")
             #expect(payPal.asked.last?.json[0]["value"][0]["name"].string == "X.Y")
             #expect(payPal.asked.filter { $0.method == "POST" }.count == 1)
+            var settled = person
+            settled.environment["PAYPAL_WEBHOOK_ID"] = "0LS33"
+            #expect(try await !settled.expectOK("paypal", "webhooks", "register").output.contains("restart"))
         }
     }
 
@@ -86,8 +89,14 @@ import Testing
             )
             #expect(try await person.expectOK("paypal", "webhooks", "list").output.contains(url))
             payPal.answers("DELETE " + webhooks + "/0LS33", .json(204, ""), .refusal(404, "INVALID_RESOURCE_ID"))
-            try await person.expectOK("paypal", "webhooks", "delete", "0LS33")
+            let other = try await person.expectOK("paypal", "webhooks", "delete", "0LS33")
+            #expect(!other.output.contains("register"))
             #expect(try await person.gatehouse("paypal", "webhooks", "delete", "0LS33").exit == .code(3))
+            payPal.answers("DELETE " + webhooks + "/0LS33", .json(204, ""))
+            var settled = person
+            settled.environment["PAYPAL_WEBHOOK_ID"] = "0LS33"
+            let ours = try await settled.expectOK("paypal", "webhooks", "delete", "0LS33")
+            #expect(ours.output.contains("gatehouse paypal webhooks register"))
         }
     }
 
@@ -192,6 +201,49 @@ import Testing
             )
             #expect(unknown.exit == .code(1))
             #expect(unknown.errors.contains("no real PAYMENT.CAPTURE.DENIED event"))
+        }
+    }
+
+    @Test func `webhooks that are switched off are said, instead of waited for`() async throws {
+        try await run { _, person in
+            let merchant = try await connect(person, webhooksURL: "https://shop.example/hook")
+            let shown = try await person.expectOK("merchants", "show", merchant.payPalID)
+            #expect(!shown.output.contains("switched off"))
+            let (endpoint, subscription) = try await person.store.transaction { transaction in
+                _ = try transaction.stageForward(try Forward.test("TEST-1", at: .now), to: merchant.id, at: .now)
+                let endpoint = try transaction.endpoints(of: .merchant(merchant.id))[0].id
+                try transaction.disable(endpoint, as: .delinquent, at: .now)
+                let subscription = VaultSubscription(
+                    id: .new(at: .now),
+                    merchant: merchant.id,
+                    payPalID: "SUB1",
+                    flow: .vaultFirst,
+                    source: .paypal,
+                    thriveOrderID: 1,
+                    amount: Money("9.99", "USD")!,
+                    frequency: .month,
+                    interval: "1 month",
+                    createdAt: .now
+                )
+                try transaction.insert(subscription)
+                return (endpoint, subscription.payPalID)
+            }
+            let off = try await person.expectOK("merchants", "show", merchant.payPalID)
+            #expect(off.output.contains("delinquent since"))
+            #expect(off.output.contains("gatehouse endpoint enable \(endpoint)"))
+            let simulated = try await person.gatehouse(
+                "paypal",
+                "webhooks",
+                "simulate",
+                "--event",
+                "THRIVE.ACCESS.REVOKE",
+                "--merchant",
+                merchant.payPalID,
+                "--subscription-id",
+                subscription
+            )
+            #expect(simulated.exit == .code(1))
+            #expect(simulated.errors.contains("gatehouse endpoint enable \(endpoint)"))
         }
     }
 

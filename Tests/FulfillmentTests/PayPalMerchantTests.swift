@@ -95,6 +95,32 @@ import Testing
         }
     }
 
+    @Test func `a consent that was revoked before the shop connected anew leaves it alone, had it left or not`()
+        async throws
+    {
+        try await Bookkeeper.run { books in
+            let subscription = try await books.subscription()
+            let claim = MerchantClaim(
+                environment: .sandbox,
+                payPalID: Bookkeeper.account,
+                secretHash: books.merchant.secretHash,
+                siteURL: books.merchant.siteURL,
+                webhooksURL: nil
+            )
+            let anew = Bookkeeper.start.addingTimeInterval(30 * 86_400)
+            try await books.store.transaction {
+                _ = try $0.connectMerchant(claim, newSecret: { _ in [1, 2, 3] }, at: anew)
+            }
+            // Two weeks after the first connection, two weeks before the second.
+            let body =
+                #"{"id":"WH-1","create_time":"2027-01-29T04:45:38.473Z","event_type":"MERCHANT.PARTNER-CONSENT.REVOKED","resource":{"merchant_id":"HF5SN9RKCTNJ2"}}"#
+            try await books.hear(body)
+            let id = books.merchant.id
+            #expect(try await books.store.read { try $0.merchant(id) }?.state == .connected)
+            #expect(try await books.current(subscription).status == .active)
+        }
+    }
+
     @Test func `a vault token that comes late finds the subscription that waits for it`() async throws {
         try await Bookkeeper.run { books in
             let waiting = try await books.subscription(token: nil)

@@ -30,6 +30,20 @@ import Testing
         }
     }
 
+    @Test func `leaves the vault token to another subscription that renews by it`() async throws {
+        try await Bookkeeper.run { books in
+            let (subscription, other) = (try await books.subscription(), try await books.subscription("SUB2"))
+            try await books.order("ORD2", subscription: subscription)
+            try await books.hear(Bookkeeper.captured("WH-1", order: "ORD2"))
+            books.payPal.answers(purge, gone)
+            #expect(try await books.hear(Bookkeeper.refunded("WH-2")) == .done)
+            #expect(try await books.current(subscription).status == .canceled)
+            #expect(try await !books.current(subscription).hasVaultToken)
+            #expect(try await books.current(other).hasVaultToken)
+            #expect(books.payPal.asked.isEmpty)
+        }
+    }
+
     @Test func `is told when PayPal can't be told to forget, but not at once`() async throws {
         try await Bookkeeper.run { books in
             let subscription = try await books.subscription()

@@ -221,6 +221,27 @@ import Testing
         #expect(switchedOff == 1)
     }
 
+    @Test func `410 switches it off, also beside an answer that was good`() async throws {
+        let site = try await TestSite()
+        let endpoint = try await site.endpoint("https://shop.example/")
+        let now = Date()
+        let attempts = [(204, DeliveryAttempt.Outcome.delivered), (410, .gone)].map { status, outcome in
+            DeliveryAttempt(
+                of: .new(at: now),
+                turn: 1,
+                to: endpoint.id,
+                at: now,
+                status: status,
+                failure: nil,
+                latency: .zero,
+                answer: [],
+                outcome: outcome
+            )
+        }
+        let recorded = try await site.store.transaction { try $0.record(attempts, at: now) }
+        #expect(recorded.switchedOff.map(\.state) == [.gone])
+    }
+
     @Test func `while a secret is rotated both sign`() async throws {
         let office = try await Office()
         let receiver = try await Receiver.start()

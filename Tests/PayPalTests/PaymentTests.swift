@@ -44,6 +44,24 @@ import Testing
         #expect(asked[0].headers["paypal-request-id"] == "cap-1")
     }
 
+    @Test func `an answer with another order in it is nothing of ours, and the order itself is looked at`() async throws
+    {
+        let other = Self.order("COMPLETED", capture: "COMPLETED").replacing("ORD1", with: "ORD9")
+        let (outcome, asked) = try await capture(.json(other), then: .json(Self.order("APPROVED", capture: nil)))
+        guard case .unknown(let outage) = outcome else {
+            Issue.record("\(outcome)")
+            return
+        }
+        #expect(outage.reason == .differentOrder)
+        #expect(asked.map(\.method) == ["POST", "GET"])
+        let (done, _) = try await capture(.json(other), then: .json(Self.order("COMPLETED", capture: "COMPLETED")))
+        guard case .captured(let payment) = done else {
+            Issue.record("\(done)")
+            return
+        }
+        #expect(payment.order.id == "ORD1")
+    }
+
     @Test func `a declined capture inside a 201 is a decline`() async throws {
         let more = #","processor_response":{"response_code":"5120","avs_code":"A","payment_advice_code":"24"}"#
         let (outcome, _) = try await capture(.json(201, Self.order("COMPLETED", capture: "DECLINED", more: more)))

@@ -9,6 +9,7 @@ import Sealing
 import Store
 import TestKit
 import Testing
+import Web
 
 @Suite(.database(.gatehouse)) struct `Connecting through the API` {
     @Test func `POST onboarding start answers where the seller approves, and until when`() async throws {
@@ -216,6 +217,39 @@ import Testing
                 #expect(answer.isEnvelope(401))
                 #expect(answer.text == wrong.text)
             }
+        }
+    }
+
+    @Test func `who knows an account's public id can't keep its shop from its token`() async throws {
+        var limits = ProductAPI.Limits.quick
+        limits.tokensPerMinute = 5
+        try await withAPI(limits: limits, proxies: try TrustedProxies(parsing: "loopback")) { api in
+            let shop = (id: "MERCHANTCCC22", secret: RunningAPI.secret())
+            try await api.account(shop.id, trackingID: shop.secret)
+            #expect(try await api.complete(shop.id, secret: shop.secret).status == 200)
+            for number in 0..<12 {
+                let pair = Data("\(shop.id):\(RunningAPI.secret())".utf8).base64EncodedString()
+                let answer = try await api.call(
+                    .POST,
+                    "/auth/token",
+                    headers: ["Authorization": "Basic \(pair)", "X-Forwarded-For": "192.0.2.\(number % 4)"]
+                )
+                #expect(answer.isEnvelope(401))
+            }
+            var statuses: [Int] = []
+            for number in 0..<6 {
+                let pair = Data("\(shop.id):\(shop.secret)".utf8).base64EncodedString()
+                statuses.append(
+                    try await api.call(
+                        .POST,
+                        "/auth/token",
+                        headers: ["Authorization": "Basic \(pair)", "X-Forwarded-For": "198.51.100.\(number)"]
+                    )
+                    .status
+                )
+            }
+            #expect(statuses.first == 200)
+            #expect(statuses.last == 429, "its own haste is limited all the same")
         }
     }
 

@@ -217,6 +217,33 @@ import Testing
         }
     }
 
+    @Test func `a NUL, which no database of ours holds, is refused before PayPal is asked`() async throws {
+        try await withAPI { api in
+            let merchant = try await api.connect()
+            for body in [
+                RunningAPI.order().replacing("local-42", with: #"local\u0000-42"#),
+                RunningAPI.order(more: #", "na\u0000me": 1"#),
+            ] {
+                #expect(try await api.createOrder(merchant, body).isEnvelope(422))
+            }
+            #expect(try await api.requests("orders.create").isEmpty)
+        }
+    }
+
+    @Test func `a custom_id is cut to what PayPal counts as 127`() async throws {
+        try await withAPI { api in
+            let merchant = try await api.connect()
+            // One to look at, three to count.
+            let long = String(repeating: "e\u{301}\u{302}", count: 100)
+            let body = RunningAPI.order().replacing("local-42", with: long)
+            let answer = try await api.createOrder(merchant, body)
+            #expect(answer.status == 201, "\(answer.text)")
+            let kept = try await api.store.read { try $0.payPalOrder(answer.id) }
+            let sent = try #require(kept?.customID)
+            #expect(sent.utf16.count <= 127 && long.hasPrefix(sent) && !sent.isEmpty)
+        }
+    }
+
     @Test func `a stored payment method can't be charged by an order`() async throws {
         try await withAPI { api in
             let merchant = try await api.connect()

@@ -172,6 +172,61 @@ import Testing
             #expect(try await api.kept(created.id)?.status == .canceled)
         }
     }
+
+    @Test func `whose payment had gone back already is not charged again either`() async throws {
+        try await withAPI { api in
+            let merchant = try await api.connect()
+            let created = try await api.subscribe(merchant, RunningAPI.subscription("paypal"))
+            try await api.approve(setupToken: created.id)
+            let capture = try #require(try await api.activate(merchant, created.id).captureID)
+            // By somebody else, or by us a moment before we died: nothing of it is written down here.
+            let elsewhere = try await api.payPal.call(
+                .POST,
+                "/v2/payments/captures/\(capture)/refund",
+                "{}",
+                for: merchant.id
+            )
+            #expect(elsewhere.status == 201, "\(elsewhere.text)")
+            #expect(try await api.kept(created.id)?.status == .active)
+            let refund = try await api.call(.POST, "/captures/\(capture)/refund", bearer: merchant.bearer)
+            #expect(refund.json.at("error", "code")?.text == "already_refunded")
+            #expect(try await api.kept(created.id)?.status == .canceled)
+        }
+    }
+
+    @Test(arguments: [400, 403, 404])
+    func `a gateway's word on the way back is no refusal of PayPal's`(status: Int) async throws {
+        try await withAPI { api in
+            let merchant = try await api.connect()
+            let (_, capture) = try await api.paidOrder(merchant)
+            try await api.fault(
+                #"{"fault": "error", "call": "captures.refund", "status": \#(status), "body": "html", "after": true, "count": 1}"#
+            )
+            for expected in [503, 201] {
+                let answer = try await api.call(
+                    .POST,
+                    "/captures/\(capture)/refund",
+                    bearer: merchant.bearer,
+                    headers: ["PayPal-Request-Id": "r"]
+                )
+                #expect(answer.status == expected, "\(answer.text)")
+                if expected == 503 { #expect(answer.json.at("error", "code")?.text == "temporary_error") }
+            }
+            #expect(try await api.ledger("refund").count == 1)
+        }
+    }
+
+    @Test func `a note has 255 characters, whatever their alphabet`() async throws {
+        try await withAPI { api in
+            let merchant = try await api.connect()
+            let (_, capture) = try await api.paidOrder(merchant)
+            let path = "/captures/\(capture)/refund"
+            let long = #"{"note_to_payer": "\#(String(repeating: "ж", count: 256))"}"#
+            #expect(try await api.call(.POST, path, long, bearer: merchant.bearer).complains(of: "note_to_payer"))
+            let note = #"{"note_to_payer": "\#(String(repeating: "ж", count: 255))"}"#
+            #expect(try await api.call(.POST, path, note, bearer: merchant.bearer).status == 201)
+        }
+    }
 }
 
 extension JSON {

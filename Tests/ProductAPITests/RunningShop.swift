@@ -180,6 +180,7 @@ extension RunningPayPal.Answer {
 func withAPI<Result: Sendable>(
     settings: PayPalHabits = PayPalHabits(),
     limits: ProductAPI.Limits = .quick,
+    proxies: TrustedProxies = .none,
     now: @escaping @Sendable () -> Date = { .now },
     _ body: @Sendable (RunningAPI) async throws -> Result
 ) async throws -> Result {
@@ -209,7 +210,12 @@ func withAPI<Result: Sendable>(
             logger: log.logger,
             now: now
         )
-        return try await withServer([api.routes], logger: log.logger, envelope: ProductAPI.envelope) { port in
+        return try await withServer(
+            [api.routes],
+            proxies: proxies,
+            logger: log.logger,
+            envelope: ProductAPI.envelope
+        ) { port in
             let address = "http://127.0.0.1:\(port)" + ProductAPI.base
             return try await body(RunningAPI(payPal: payPal, api: api, address: address, log: log))
         }
@@ -226,5 +232,24 @@ extension ProductAPI.Limits {
         limits.tokensPerMinute = 10_000
         limits.onboardingsPerMinute = 10_000
         return limits
+    }
+}
+
+// MARK: Subscriptions
+
+extension RunningAPI {
+    func subscribe(_ merchant: Connected, _ body: String, key: String? = nil) async throws -> Answer {
+        let headers: HTTPHeaders = key.map { ["PayPal-Request-Id": $0] } ?? [:]
+        return try await call(.POST, "/subscriptions", body, bearer: merchant.bearer, headers: headers)
+    }
+
+    func activate(_ merchant: Connected, _ id: String) async throws -> Answer {
+        try await call(.POST, "/subscriptions/\(id)/activate", bearer: merchant.bearer)
+    }
+}
+
+extension RunningPayPal.Answer {
+    func vault(_ source: String) -> String? {
+        json["payment_source"]?[source]?["attributes"]?["vault"]?["id"]?.text
     }
 }

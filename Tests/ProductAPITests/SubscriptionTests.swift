@@ -9,22 +9,6 @@ import Store
 import TestKit
 import Testing
 
-extension RunningAPI {
-    func subscribe(_ merchant: Connected, _ body: String) async throws -> Answer {
-        try await call(.POST, "/subscriptions", body, bearer: merchant.bearer)
-    }
-
-    func activate(_ merchant: Connected, _ id: String) async throws -> Answer {
-        try await call(.POST, "/subscriptions/\(id)/activate", bearer: merchant.bearer)
-    }
-}
-
-extension RunningPayPal.Answer {
-    func vault(_ source: String) -> String? {
-        json["payment_source"]?[source]?["attributes"]?["vault"]?["id"]?.text
-    }
-}
-
 @Suite(.database(.gatehouse)) struct `Vault subscriptions` {
     // MARK: Which flow does each method use
 

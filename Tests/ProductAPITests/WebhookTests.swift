@@ -5,6 +5,7 @@ import Jobs
 import NIOHTTP1
 import NotificationJobs
 import Outbound
+import Postgres
 import ProductAPIRoutes
 import SandboxKit
 import SandboxPages
@@ -50,6 +51,58 @@ import Testing
         }
     }
 
+    @Test(arguments: [Endpoint.State.delinquent, .gone])
+    func `a shop whose webhook only failed has it back when it tries or names it again`(state: Endpoint.State)
+        async throws
+    {
+        try await withAPI { api in
+            let receiver = try await TestKit.Receiver.start()
+            let url = receiver.url("/hook")
+            let merchant = try await api.connect(webhooksURL: url)
+            try await api.delivering {
+                #expect(try await api.call(.POST, "/webhooks/test", bearer: merchant.bearer).json["success"] == true)
+                let endpoint = try await api.switchOff(merchant, as: state)
+                let answer = try await api.call(.POST, "/webhooks/test", bearer: merchant.bearer)
+                #expect(answer.json["response_code"]?.integer == 200, "\(answer.text)")
+                #expect(try await api.store.read { try $0.endpoint(endpoint) }?.state == .enabled)
+
+                _ = try await api.switchOff(merchant, as: state)
+                let missed = try await api.miss("WH-MISSED", merchant)
+                let named = #"{"webhooks_url": "\#(url)"}"#
+                #expect(
+                    try await api.call(.PATCH, "/merchant", #"{"license_key": "k"}"#, bearer: merchant.bearer).status
+                        == 200
+                )
+                #expect(try await api.store.read { try $0.endpoint(endpoint) }?.state == state)
+                #expect(try await api.call(.PATCH, "/merchant", named, bearer: merchant.bearer).status == 200)
+                #expect(try await api.store.read { try $0.endpoint(endpoint) }?.state == .enabled)
+                let planned = try await api.deliveries(of: missed, to: merchant)
+                #expect(planned.map(\.state) == [.pending], "it gets what it missed, after a minute")
+
+                _ = try await api.switchOff(merchant, as: state)
+                #expect(try await api.complete(merchant.id, secret: merchant.secret, webhooksURL: url).status == 200)
+                #expect(try await api.store.read { try $0.endpoint(endpoint) }?.state == .enabled)
+            }
+            try await receiver.stop()
+        }
+    }
+
+    @Test func `a webhook that the operator switched off stays off, and the shop is told`() async throws {
+        try await withAPI { api in
+            let receiver = try await TestKit.Receiver.start()
+            let merchant = try await api.connect(webhooksURL: receiver.url("/hook"))
+            try await api.delivering {
+                _ = try await api.call(.POST, "/webhooks/test", bearer: merchant.bearer)
+                let endpoint = try await api.switchOff(merchant, as: .disabled)
+                let answer = try await api.call(.POST, "/webhooks/test", bearer: merchant.bearer)
+                #expect(answer.isEnvelope(422), "\(answer.text)")
+                #expect(try await api.store.read { try $0.endpoint(endpoint) }?.state == .disabled)
+            }
+            #expect(receiver.requests.count == 1)
+            try await receiver.stop()
+        }
+    }
+
     @Test func `without an address there is nothing to try`() async throws {
         try await withAPI { api in
             let merchant = try await api.connect()
@@ -60,6 +113,42 @@ import Testing
 }
 
 extension RunningAPI {
+    /// Switches the merchant's endpoint off, as failures or a person do.
+    func switchOff(_ merchant: Connected, as state: Endpoint.State) async throws -> Endpoint.ID {
+        try await store.transaction { tx in
+            let known = try tx.merchants(ofAccount: merchant.id, in: .sandbox)[0]
+            let endpoint = try tx.endpoints(of: .merchant(known.id))[0].id
+            #expect(try tx.disable(endpoint, as: state, at: .now))
+            return endpoint
+        }
+    }
+
+    /// An event that is relayed, and goes to nobody.
+    func miss(_ event: String, _ merchant: Connected) async throws -> Message.ID {
+        let id = try await store.transaction { tx in
+            let known = try tx.merchants(ofAccount: merchant.id, in: .sandbox)[0]
+            let body = Array(#"{"id":"\#(event)","event_type":"PAYMENT.CAPTURE.REFUNDED"}"#.utf8)
+            let forward = try Forward(event: event, type: "PAYMENT.CAPTURE.REFUNDED", body: body)
+            return try tx.stageForward(forward, to: known.id, at: .now)
+        }
+        let database = try #require(TestDatabase.current)
+        try await eventually {
+            try await database.pool.read { tx in
+                try tx.rows("SELECT count(*) FROM outbox_waiting").decode(Int.self) == [0]
+            }
+        }
+        let message = try #require(id)
+        #expect(try await deliveries(of: message, to: merchant).isEmpty)
+        return message
+    }
+
+    func deliveries(of message: Message.ID, to merchant: Connected) async throws -> [FoundDelivery] {
+        try await store.read { tx in
+            let known = try tx.merchants(ofAccount: merchant.id, in: .sandbox)[0]
+            return try tx.search(DeliverySearch(of: .merchant(known.id))).filter { $0.message == message }
+        }
+    }
+
     /// Relays and delivers messages while `body` runs.
     func delivering(_ body: @Sendable () async throws -> Void) async throws {
         let redis = try await TestRedis()

@@ -83,7 +83,7 @@ struct EndpointSwitched: Answer {
     func show(on page: inout Page) {
         page.line(changed ? "The endpoint is \(state) now." : "The endpoint was \(state) already.", .good)
         guard missed > 0 else { return }
-        page.line("It missed \(missed) messages:", .warning)
+        page.line("It missed \(missed.counted("message")):", .warning)
         page.line(
             "  gatehouse deliveries recover \(endpoint) --since \(Moment.text(since.addingTimeInterval(-86_400)))"
         )

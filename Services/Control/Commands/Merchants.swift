@@ -128,6 +128,14 @@ struct ShowMerchant: OperatorCommand {
         var capabilities: [String: String]
         /// How many subscriptions by status.
         var subscriptions: [String: Int]
+        /// Absent while its webhooks go out, and before the first of them.
+        var webhooksOff: SwitchedOff?
+
+        struct SwitchedOff: Encodable, Sendable {
+            var endpoint: String
+            var state: String
+            var since: Date
+        }
 
         func show(on page: inout Page) {
             page.fields([
@@ -136,6 +144,12 @@ struct ShowMerchant: OperatorCommand {
                 "state": Table.Cell("\(merchant.state) since \(Moment.text(merchant.stateSince))"),
                 "site": Table.Cell(merchant.siteURL),
                 "webhooks": Table.Cell(merchant.webhooksURL),
+                "switched off": webhooksOff.map {
+                    Table.Cell(
+                        "\($0.state) since \(Moment.text($0.since)), then: gatehouse endpoint enable \($0.endpoint)",
+                        .bad
+                    )
+                },
                 "country": Table.Cell(merchant.country),
                 "can receive": Table.Cell(merchant.paymentsReceivable.map { $0 ? "yes" : "no" }),
                 "subscriptions": Table.Cell(Self.listed(subscriptions.mapValues(String.init))),
@@ -153,10 +167,16 @@ struct ShowMerchant: OperatorCommand {
         try await desk.store.read { transaction in
             let found = try transaction.knownMerchant(merchant)
             let all = try transaction.vaultSubscriptions(of: found.id)
+            let off = try transaction.endpoints(of: .merchant(found.id)).first {
+                $0.state != .enabled && $0.url == found.webhooksURL
+            }
             return Reply(
                 merchant: MerchantEntry(found),
                 capabilities: found.profile.capabilities,
-                subscriptions: Dictionary(grouping: all, by: \.status.rawValue).mapValues(\.count)
+                subscriptions: Dictionary(grouping: all, by: \.status.rawValue).mapValues(\.count),
+                webhooksOff: off.map {
+                    .init(endpoint: $0.id.description, state: $0.state.rawValue, since: $0.stateSince)
+                }
             )
         }
     }

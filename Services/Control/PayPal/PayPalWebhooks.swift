@@ -27,10 +27,15 @@ struct RegisterPayPalWebhook: OperatorCommand {
         var url: String
         /// `created`, `extended` or `kept`.
         var result: String
+        /// Whether PAYPAL_WEBHOOK_ID has it already.
+        var isSet: Bool
 
         func show(on page: inout Page) {
             page.line("\(url) is registered (\(result)).", .good)
             page.line("PAYPAL_WEBHOOK_ID=\(id)")
+            if !isSet {
+                page.line("Put that line into the settings and restart: events are refused until then.", .warning)
+            }
         }
     }
 
@@ -47,15 +52,18 @@ struct RegisterPayPalWebhook: OperatorCommand {
     func answer(at desk: Desk) async throws -> Reply {
         let payPal = try desk.payPal
         let url = url ?? desk.ingress + "/webhooks/paypal"
+        func reply(_ id: String, _ result: String) -> Reply {
+            Reply(id: id, url: url, result: result, isSet: id == desk.payPalWebhookID)
+        }
         if let known = try await payPal.webhooks().orProblem().first(where: { $0.url == url }) {
             let isWhole = Set(Self.eventTypes).isSubset(of: known.eventTypes) || known.eventTypes == ["*"]
-            if isWhole { return Reply(id: known.id, url: url, result: "kept") }
+            if isWhole { return reply(known.id, "kept") }
             let all = known.eventTypes + Self.eventTypes.filter { !known.eventTypes.contains($0) }
             _ = try await payPal.updateWebhook(known.id, eventTypes: all).orProblem()
-            return Reply(id: known.id, url: url, result: "extended")
+            return reply(known.id, "extended")
         }
         let made = try await payPal.createWebhook(url: url, eventTypes: Self.eventTypes).orProblem()
-        return Reply(id: made.id, url: url, result: "created")
+        return reply(made.id, "created")
     }
 }
 
@@ -129,15 +137,27 @@ struct DeletePayPalWebhook: OperatorCommand {
     struct Reply: Answer {
         var id: String
         var deleted: Bool
+        /// Whether it is the one in PAYPAL_WEBHOOK_ID.
+        var wasOurs: Bool
 
         var exitStatus: ExitStatus { deleted ? .ok : .no }
 
         func show(on page: inout Page) {
             page.line(deleted ? "\(id) is deleted." : "PayPal knows no webhook \(id).", deleted ? .good : .plain)
+            guard wasOurs else { return }
+            page.line(
+                "It is the one in PAYPAL_WEBHOOK_ID: no event of PayPal's comes in any more. To have them again:",
+                .bad
+            )
+            page.line("  gatehouse paypal webhooks register")
         }
     }
 
     func answer(at desk: Desk) async throws -> Reply {
-        Reply(id: id, deleted: try await desk.payPal.deleteWebhook(id).orProblem())
+        Reply(
+            id: id,
+            deleted: try await desk.payPal.deleteWebhook(id).orProblem(),
+            wasOurs: id == desk.payPalWebhookID
+        )
     }
 }

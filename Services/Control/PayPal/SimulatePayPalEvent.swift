@@ -76,6 +76,15 @@ struct SimulatePayPalEvent: OperatorCommand {
                 )
             }
             let forward = try forward(to: merchant, transaction, at: now)
+            // Because nothing would go out, and the wait for it would end in a wrong suspicion.
+            if let off = try transaction.endpoints(of: .merchant(merchant.id)).first(where: { $0.state != .enabled }),
+                off.url == merchant.webhooksURL
+            {
+                throw CommandProblem.failure(
+                    "the merchant's webhooks_url is switched off (\(off.state.rawValue))",
+                    fix: "gatehouse endpoint enable \(off.id)"
+                )
+            }
             guard let id = try transaction.stageForward(forward, to: merchant.id, at: now) else {
                 throw CommandProblem.failure("the event could not be staged")
             }

@@ -50,7 +50,7 @@ extension Transaction {
     }
 
     /// What is to be asked of PayPal before anybody is told that the subscription ended; nil when that is done, or when it
-    /// was tried: what is left is purged by the product API's worker.
+    /// was tried: what is left is purged by the product API's worker. A token by which another subscription renews stays.
     func purging(
         _ subscription: VaultSubscription,
         knowing findings: PayPalFindings,
@@ -65,6 +65,10 @@ extension Transaction {
         case nil:
             guard let sealed = try vaultToken(of: subscription.id), let merchant = try merchant(subscription.merchant)
             else { return nil }
+            if try sharesVaultToken(subscription.id) {
+                try forgetVaultToken(of: subscription.id)
+                return nil
+            }
             let token = try sealer.openText(sealed, for: VaultSubscription.place(ofTokenOf: subscription.id))
             return .purge(subscription.id, token: token, account: merchant.payPalID)
         }

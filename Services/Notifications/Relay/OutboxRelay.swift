@@ -77,9 +77,7 @@ package struct OutboxRelay: Service {
         let relayed = try await store.transaction { transaction in
             let relayed = try transaction.relay(limit: timing.batch, mailing: Letter.kinds, at: now)
             for message in relayed.mailable {
-                guard let (letter, key) = try Letter.about(message), let mail = try letter.mail(about: key, at: now)
-                else { continue }
-                try transaction.stage(mail)
+                if let mail = mail(about: message, at: now) { try transaction.stage(mail) }
             }
             return relayed
         }
@@ -89,6 +87,19 @@ package struct OutboxRelay: Service {
             logger.warning("deliveries wait for the sweep", metadata: ["error": "\(error)"])
         }
         return relayed.messages
+    }
+
+    /// What can't be written must not keep back what others wait for.
+    private func mail(about message: MailableMessage, at now: Date) -> Mail? {
+        do {
+            return try Letter.about(message).flatMap { try $0.letter.mail(about: $0.key, at: now) }
+        } catch {
+            logger.error(
+                "a letter can't be written",
+                metadata: ["message": "\(message.id)", "error": "\(type(of: error))"]
+            )
+            return nil
+        }
     }
 
     /// A job for each letter that is due; one that is there already stays as it is.

@@ -72,6 +72,18 @@ package struct ShopError: Error {
 
     static func notFound(_ what: String) -> ShopError { ShopError(.notFound, "\(what) not found.") }
 
+    /// PayPal answered with what somebody else, or the same shop for something else, has made with this id.
+    ///
+    /// - Parameter noun: what a new id is for.
+    static func usedRequestID(for noun: String, debugID: String?) -> ShopError {
+        ShopError(
+            .unprocessableContent,
+            "This PayPal-Request-Id was used before.",
+            errors: ["Use a new PayPal-Request-Id for a new \(noun)."],
+            debugID: debugID
+        )
+    }
+
     // MARK: PayPal's side
 
     /// PayPal refused, broke, or was not reached.

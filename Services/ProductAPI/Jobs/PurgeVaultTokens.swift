@@ -19,13 +19,25 @@ package struct PurgeVaultTokens: Job {
     )
     package var uniqueKey: String? { "all" }
 
+    private static let page = 50
+
     // What is done.
 
+    /// All of them: what PayPal can't delete now must not hold up what it can.
     package func run(_ api: ProductAPI, _ context: JobContext) async throws -> JobOutcome {
-        for subscription in try await api.store.read({ try $0.vaultTokensToPurge(limit: 50) }) {
-            guard let merchant = try await api.store.read({ try $0.merchant(subscription.merchant) }) else { continue }
-            _ = try await api.purgeVaultToken(of: subscription, merchant: merchant)
-        }
+        let end = ContinuousClock.now + SettleCaptures.longestRun
+        var last: VaultSubscription.ID?
+        repeat {
+            let page = try await api.store.read { [last] in try $0.vaultTokensToPurge(after: last, limit: Self.page) }
+            for subscription in page {
+                guard ContinuousClock.now < end else { return .done }
+                guard let merchant = try await api.store.read({ try $0.merchant(subscription.merchant) }) else {
+                    continue
+                }
+                _ = try await api.purgeVaultToken(of: subscription, merchant: merchant)
+            }
+            last = page.count == Self.page ? page.last?.id : nil
+        } while last != nil
         return .done
     }
 }

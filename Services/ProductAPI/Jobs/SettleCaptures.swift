@@ -1,6 +1,7 @@
 internal import Domain
 internal import Foundation
 package import Jobs
+internal import Logging
 internal import PayPal
 internal import Store
 
@@ -25,23 +26,51 @@ package struct SettleCaptures: Job {
     private static let patience: TimeInterval = 180
     /// After that a capture that PayPal does not show was never made.
     private static let end: TimeInterval = 3600
+    /// After that nobody is asked any more; the books of the day have it, should money have moved.
+    private static let lastWord: TimeInterval = 3 * 86_400
+    private static let page = 50
+    /// Well within the time-out; what is left is for the next run.
+    static let longestRun = Duration.seconds(240)
 
     // What is done.
 
+    /// All of them: what PayPal says nothing of must not hold up the others.
     package func run(_ api: ProductAPI, _ context: JobContext) async throws -> JobOutcome {
-        let now = context.now()
-        let orders = try await api.store.read { try $0.ordersCapturing(since: now - Self.patience, limit: 50) }
-        for order in orders {
-            guard let merchant = try await api.store.read({ try $0.merchant(order.merchant) }),
-                case .answered(let answer, let trace) = await api.payPal.order(order.id, of: merchant.payPalID)
-            else { continue }
+        let (now, end) = (context.now(), ContinuousClock.now + Self.longestRun)
+        var last: PayPalOrder?
+        repeat {
+            let page = try await api.store.read { [last] in
+                try $0.ordersCapturing(since: now - Self.patience, after: last, limit: Self.page)
+            }
+            for order in page {
+                guard ContinuousClock.now < end else { return .done }
+                try await settle(order, api, at: now)
+            }
+            last = page.count == Self.page ? page.last : nil
+        } while last != nil
+        return .done
+    }
+
+    private func settle(_ order: PayPalOrder, _ api: ProductAPI, at now: Date) async throws {
+        guard let merchant = try await api.store.read({ try $0.merchant(order.merchant) }) else { return }
+        let age = order.capturingSince.map { now.timeIntervalSince($0) } ?? .infinity
+        let reply = await api.payPal.order(order.id, of: merchant.payPalID)
+        var isOver = age > Self.lastWord
+        switch reply {
+        case .answered(let answer, let trace):
             try await api.record(answer, of: merchant, subscription: order.subscription, trace: trace)
-            let isOld = order.capturingSince.map { now.timeIntervalSince($0) > Self.end } ?? true
-            if answer.captures.isEmpty, isOld {
-                try await api.store.transaction { try $0.clearCapturing(order.id, of: merchant.id, at: now) }
+            isOver = answer.captures.isEmpty && age > Self.end
+        // PayPal forgets orders that were never paid, and no others.
+        case .rejected(let rejection) where rejection.status == 404 && !rejection.isMute: isOver = age > Self.end
+        case .rejected, .unavailable, .unknown:
+            if isOver {
+                api.logger.error(
+                    "nobody can say what became of a capture",
+                    metadata: ["order": "\(order.id)", "paypal_debug_id": "\(reply.trace.anyDebugID ?? "-")"]
+                )
             }
         }
-        return .done
+        if isOver { try await api.store.transaction { try $0.clearCapturing(order.id, of: merchant.id, at: now) } }
     }
 }
 

@@ -18,11 +18,11 @@ struct Fields {
         guard problems.isEmpty else { throw ShopError(fields: problems) }
     }
 
-    /// Text with something in it.
+    /// Text with something in it, counted as PayPal counts.
     mutating func text(_ name: String, upTo limit: Int = 2048) -> String? {
         switch body[name] {
         case .string(let text) where !text.isEmpty:
-            guard text.utf8.count <= limit, !text.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) else {
+            guard text.utf16.count <= limit, !text.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) else {
                 complain(name, "The \(name) field must be at most \(limit) characters without line ends.")
                 return nil
             }

@@ -15,11 +15,12 @@ extension ProductAPI {
     func json(_ request: Request) async throws -> JSON {
         let bytes = try await request.bytes(limit: Self.bodyLimit)
         if bytes.allSatisfy({ " \t\r\n".utf8.contains($0) }) { return .object([]) }
-        guard let json = JSON(parsing: bytes), case .object = json else {
+        // Because PayPal may take a NUL, and then we could not write down what it made of it.
+        guard let json = JSON(parsing: bytes), case .object = json, !json.holdsNUL else {
             throw ShopError(
                 .unprocessableContent,
                 "The body is not a JSON object.",
-                errors: ["Send one JSON object in UTF-8, no name twice, not nested deeper than 64."]
+                errors: ["Send one JSON object in UTF-8, no name twice, no U+0000, not nested deeper than 64."]
             )
         }
         return json

@@ -79,6 +79,8 @@ struct MerchantRoutes: Sendable {
 
     /// Changes `license_key` and `webhooks_url`, whichever is there; null or empty takes one away.
     ///
+    /// A `webhooks_url` that was switched off for failing is on again once it is named, changed or not.
+    ///
     /// Errors: 401, 422 with fields.
     @Sendable func update(_ request: Request, _ context: WebContext) async throws -> Response {
         let merchant = try await api.merchant(request)
@@ -88,13 +90,14 @@ struct MerchantRoutes: Sendable {
         let webhooksURL = fields.webhooksURL("webhooks_url", rules: api.rules)
         try fields.check()
         let names = Set(body.members.map(\.name))
-        try await api.store.transaction { tx in
+        try await api.store.transaction { [now = api.now()] tx in
             guard var current = try tx.lockedMerchant(merchant.id), current.isConnected else {
                 throw ShopError.unauthorized
             }
             if names.contains("license_key") { current.licenseKey = licenseKey }
             if names.contains("webhooks_url") { current.webhooksURL = webhooksURL }
             try tx.update(current)
+            if webhooksURL != nil { try tx.reviveEndpoint(of: current.id, at: now) }
         }
         return .shop(["success": true])
     }

@@ -89,33 +89,33 @@ extension ProductAPI {
     /// PayPal's order as it is now; 404 where PayPal has forgotten it.
     func look(at id: String, of merchant: Merchant) async throws -> (OrderAnswer, PayPalTrace) {
         let reply = await payPal.order(id, of: merchant.payPalID)
-        if case .rejected(let rejection) = reply, rejection.status == 404 {
+        if case .rejected(let rejection) = reply, rejection.status == 404, !rejection.isMute {
             throw ShopError(.notFound, "Order not found.", debugID: rejection.trace.anyDebugID)
         }
         return try reply.orUpstream()
     }
 
     /// Keeps a new order. A request id that was used before, here or by another merchant, shows itself by an order that is
-    /// not what was asked, or not ours: then nothing of it is told.
+    /// not what was asked, or not ours: then nothing of it is told. Nor does a single payment's order start a subscription.
     func keeping(
         _ order: OrderAnswer,
         of merchant: Merchant,
         asked: Money,
+        startsSubscription: Bool = false,
         trace: PayPalTrace
     ) throws -> ShopAnswer.Keeping {
-        let used = ShopError(
-            .unprocessableContent,
-            "This PayPal-Request-Id was used before.",
-            errors: ["Use a new PayPal-Request-Id for a new order."],
-            debugID: trace.anyDebugID
-        )
+        let used = ShopError.usedRequestID(for: "order", debugID: trace.anyDebugID)
         let isOther =
             order.amount.map { $0 != asked } ?? false
             || order.payeeMerchantID.map { $0 != merchant.payPalID } ?? false
         guard !isOther else { throw used }
         let now = now()
         let kept = order.kept(for: merchant.id, debugID: trace.anyDebugID, at: now)
-        return { tx in guard try tx.save(kept, at: now) else { throw used } }
+        return { tx in
+            let known = try tx.payPalOrder(kept.id, of: merchant.id)
+            let isAlike = known.map { ($0.subscription != nil) == startsSubscription } ?? true
+            guard isAlike, try tx.save(kept, at: now) else { throw used }
+        }
     }
 
     /// Writes down what PayPal says of an order and its captures.
@@ -174,6 +174,9 @@ extension ProductAPI {
         case .unavailable(let outage):
             try await forget(known, of: merchant, if: isFirst)
             throw ShopError.upstream(outage)
+        case .unknown(let outage) where outage.reason == .differentOrder:
+            try await forget(known, of: merchant, if: isFirst)
+            throw ShopError.usedRequestID(for: "capture", debugID: outage.trace.anyDebugID)
         case .unknown(let outage):
             throw ShopError.upstream(outage, isUncertain: true)
         }

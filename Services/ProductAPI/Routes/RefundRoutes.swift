@@ -3,6 +3,7 @@ internal import Foundation
 internal import HTTPTypes
 internal import Hummingbird
 internal import PayPal
+internal import Postgres
 internal import Store
 internal import Web
 
@@ -83,12 +84,7 @@ struct RefundRoutes: Sendable {
         case .answered(let refund, let trace):
             // Because PayPal answers an id that it knows with the first refund, whichever capture that was of.
             guard refund.captureID.map({ $0 == capture.id }) ?? true else {
-                throw ShopError(
-                    .unprocessableContent,
-                    "This PayPal-Request-Id was used before.",
-                    errors: ["Use a new PayPal-Request-Id for a new refund."],
-                    debugID: trace.anyDebugID
-                )
+                throw ShopError.usedRequestID(for: "refund", debugID: trace.anyDebugID)
             }
             try await record(refund, of: capture)
             let lean: JSON = [
@@ -96,7 +92,18 @@ struct RefundRoutes: Sendable {
                 "links": .array(refund.json["links"].array),
             ]
             return ShopAnswer(status: .created, body: lean, debugID: trace.anyDebugID)
-        case .rejected(let rejection): throw ShopError(RefundFailure(rejection))
+        // Because a gateway between us and PayPal doesn't know what became of it.
+        case .rejected(let rejection) where rejection.isMute:
+            throw ShopError(RefundFailure(PayPalOutage(.unreadableAnswer, trace: rejection.trace), isUncertain: true))
+        case .rejected(let rejection):
+            let failure = RefundFailure(rejection)
+            // Because it may have been us, a moment before we died: who has the money back is not charged again.
+            if failure.code == .alreadyRefunded {
+                try await api.store.transaction { [now = api.now()] in
+                    try Self.endSubscription(of: capture, $0, at: now)
+                }
+            }
+            throw ShopError(failure)
         case .unavailable(let outage): throw ShopError(RefundFailure(outage, isUncertain: false))
         case .unknown(let outage): throw ShopError(RefundFailure(outage, isUncertain: true))
         }
@@ -120,10 +127,12 @@ struct RefundRoutes: Sendable {
         }
         try await api.store.transaction { tx in
             if let kept { try tx.save(kept, at: now) }
-            guard status == .completed || status == .pending,
-                let subscription = try tx.vaultSubscription(ofOrder: capture.order, capture: capture.id)
-            else { return }
-            try tx.cancel(subscription.id, at: now)
+            if status == .completed || status == .pending { try Self.endSubscription(of: capture, tx, at: now) }
         }
+    }
+
+    private static func endSubscription(of capture: PayPalCapture, _ tx: Transaction, at now: Date) throws {
+        guard let subscription = try tx.vaultSubscription(ofOrder: capture.order, capture: capture.id) else { return }
+        try tx.cancel(subscription.id, at: now)
     }
 }

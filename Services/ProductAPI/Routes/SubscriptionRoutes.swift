@@ -55,6 +55,10 @@ struct SubscriptionRoutes: Sendable {
             "links": .array(token.json["links"].array),
         ]
         return ShopAnswer(status: .created, body: answer.compacted, debugID: trace.anyDebugID) { tx in
+            // Only what PayPal made before can be another's.
+            if trace.status == 200, try tx.isSubscriptionOfOthers(payPalID: token.id, than: merchant.id) {
+                throw ShopError.usedRequestID(for: "subscription", debugID: trace.anyDebugID)
+            }
             _ = try Self.keep(subscription, tx)
         }
     }
@@ -69,7 +73,13 @@ struct SubscriptionRoutes: Sendable {
             .createOrder(order, of: merchant.payPalID, details: details)
             .orUpstream()
         let subscription = draft.subscription(answer.id, customerID: nil, of: merchant, at: api.now())
-        let keeping = try api.keeping(answer, of: merchant, asked: draft.order.amount, trace: trace)
+        let keeping = try api.keeping(
+            answer,
+            of: merchant,
+            asked: draft.order.amount,
+            startsSubscription: true,
+            trace: trace
+        )
         return ShopAnswer(status: .created, body: answer.shown, debugID: trace.anyDebugID) { [api] tx in
             try keeping(tx)
             let kept = try Self.keep(subscription, tx)
@@ -160,16 +170,23 @@ extension ProductAPI {
 
     /// Lets PayPal forget the payment method. What PayPal could not be told now is told later, by a job.
     ///
-    /// True when PayPal had it and has no longer.
+    /// True when PayPal had it and has no longer. A token by which another subscription renews is forgotten here, and stays
+    /// at PayPal.
     func purgeVaultToken(
         of subscription: VaultSubscription,
         merchant: Merchant
     ) async throws -> (Bool, PayPalTrace?) {
         guard let token = try await vaultToken(of: subscription) else { return (false, nil) }
+        let isShared = try await store.transaction { tx in
+            guard try tx.sharesVaultToken(subscription.id) else { return false }
+            return try tx.forgetVaultToken(of: subscription.id)
+        }
+        if isShared { return (false, nil) }
         switch await payPal.deleteVaultToken(token, of: merchant.payPalID) {
         case .answered(let hadIt, let trace):
             try await store.transaction { _ = try $0.forgetVaultToken(of: subscription.id) }
             return (hadIt, trace)
+        case .rejected(let rejection) where rejection.isMute: return (false, rejection.trace)
         case .rejected(let rejection):
             // Because a token that PayPal does not let us delete can't be charged by us either.
             logger.warning(

@@ -20,7 +20,8 @@ struct WebhookTestRoutes: Sendable {
 
     /// Sends one signed `WEBHOOK.TEST` by the road of real forwards, and tells what the shop's handler answered.
     ///
-    /// Errors: 401, 422 without a `webhooks_url`, 429.
+    /// One that was switched off for failing is on again with it: the shop says that it is back. Errors: 401, 422 without
+    /// a `webhooks_url` and where the operator switched it off, 429.
     @Sendable func test(_ request: Request, _ context: WebContext) async throws -> Response {
         let merchant = try await api.merchant(request)
         guard merchant.webhooksURL != nil else {
@@ -35,7 +36,18 @@ struct WebhookTestRoutes: Sendable {
         let id = "TEST-" + HexToken.random().prefix(16).uppercased()
         let now = api.now()
         let forward = try Forward.test(id, at: now)
-        let message = try await api.store.transaction { try $0.stageForward(forward, to: merchant.id, at: now) }
+        let message = try await api.store.transaction { tx in
+            try tx.reviveEndpoint(of: merchant.id, at: now)
+            let message = try tx.stageForward(forward, to: merchant.id, at: now)
+            guard try tx.endpoints(of: .merchant(merchant.id)).allSatisfy({ $0.state == .enabled }) else {
+                throw ShopError(
+                    .unprocessableContent,
+                    "The webhook is switched off.",
+                    errors: ["Ask the operator of this API to switch it on."]
+                )
+            }
+            return message
+        }
         let code = try await answer(to: message)
         return .shop([
             "success": .bool(code.map { (200...299).contains($0) } ?? false),

@@ -77,7 +77,7 @@ struct OrderDraft {
         let units = data["purchase_units"].array.map { unit in
             var unit = unit.setting("payee", ["merchant_id": .string(merchant.payPalID)])
             if let custom = unit["custom_id"].string {
-                unit = unit.setting("custom_id", .string(String(custom.prefix(127))))
+                unit = unit.setting("custom_id", .string(custom.cut(to: 127)))
             }
             return unit
         }

@@ -56,7 +56,7 @@ struct SubscriptionDraft {
         self.frequency = frequency
         self.interval = interval
         self.thriveOrderID = thriveOrderID
-        description = data["purchase_units"][0]["description"].string.map { String($0.prefix(127)) }
+        description = data["purchase_units"][0]["description"].string?.cut(to: 127)
     }
 
     /// Vault-first never charges a buyer whose payment method can't be charged again. The wallet and, for a trial, cards can

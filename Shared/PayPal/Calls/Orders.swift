@@ -42,7 +42,7 @@ extension PayPalClient {
         note: String? = nil,
         details: CallDetails
     ) async -> PayPalReply<RefundAnswer> {
-        let body: JSON = ["amount": amount?.json ?? .null, "note_to_payer": JSON(note.map { String($0.prefix(255)) })]
+        let body: JSON = ["amount": amount?.json ?? .null, "note_to_payer": JSON(note?.cut(to: 255))]
         return await send(
             PayPalCall(
                 "captures.refund",

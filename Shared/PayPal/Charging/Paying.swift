@@ -57,7 +57,8 @@ extension PayPalClient {
     /// Takes the money of an order that the buyer approved.
     ///
     /// After a time-out, a server error, or an answer that says that it was done before, the order is looked at, so that
-    /// what PayPal did is told and not guessed. Safe to send again.
+    /// what PayPal did is told and not guessed. Safe to send again. `.unknown(.differentOrder)`: the request id was used for
+    /// another order, and nothing was done.
     package func capture(
         order id: String,
         of merchant: String,
@@ -79,6 +80,14 @@ extension PayPalClient {
                     at: id,
                     of: merchant,
                     otherwise: .unknown(PayPalOutage(.unreadableAnswer, trace: trace))
+                )
+            }
+            // Because PayPal answers an id that it knows with the first order of it, whosever that is.
+            guard order.id == id else {
+                return await look(
+                    at: id,
+                    of: merchant,
+                    otherwise: .unknown(PayPalOutage(.differentOrder, trace: trace))
                 )
             }
             return Self.outcome(of: order, isReplay: answer.isReplay, trace: trace)

@@ -57,9 +57,9 @@ package struct VaultCharge: Sendable, Hashable {
         let unit: JSON = [
             "amount": terms.amount.json,
             "payee": ["merchant_id": .string(terms.merchant)],
-            "description": JSON(terms.description.map { String($0.prefix(127)) }),
-            "custom_id": JSON(terms.customID.map { String($0.prefix(127)) }),
-            "invoice_id": JSON(terms.invoiceID.map { String($0.prefix(127)) }),
+            "description": JSON(terms.description?.cut(to: 127)),
+            "custom_id": JSON(terms.customID?.cut(to: 127)),
+            "invoice_id": JSON(terms.invoiceID?.cut(to: 127)),
         ]
         let order: JSON = [
             "intent": "CAPTURE",

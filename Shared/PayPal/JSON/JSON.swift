@@ -48,6 +48,16 @@ extension JSON {
 
     package var isNull: Bool { self == .null }
 
+    /// Whether U+0000, which Postgres keeps in no text, stands in a name or a text.
+    package var holdsNUL: Bool {
+        switch self {
+        case .null, .bool, .number: false
+        case .string(let text): text.utf8.contains(0)
+        case .array(let values): values.contains { $0.holdsNUL }
+        case .object(let members): members.contains { $0.name.utf8.contains(0) || $0.value.holdsNUL }
+        }
+    }
+
     package var string: String? {
         guard case .string(let text) = self else { return nil }
         return text
@@ -117,6 +127,20 @@ extension JSON: ExpressibleByStringLiteral, ExpressibleByBooleanLiteral, Express
     package func removing(_ name: String) -> JSON {
         guard case .object(let members) = self else { return self }
         return .object(members.filter { $0.name != name })
+    }
+}
+
+extension String {
+    /// Its beginning, whole characters, in what PayPal counts as no more than so many: a family of three counts eight.
+    package func cut(to limit: Int) -> String {
+        guard utf16.count > limit else { return self }
+        var count = 0
+        return String(
+            prefix { character in
+                count += character.utf16.count
+                return count <= limit
+            }
+        )
     }
 }
 
