@@ -108,7 +108,10 @@ extension PayPalClient {
                 merchant: merchant
             )
         )
-        if case .rejected(let rejection) = reply, rejection.status == 404 { return .answered(false, rejection.trace) }
+        // In PayPal's words: a gateway's 404 says nothing of the token.
+        if case .rejected(let rejection) = reply, rejection.status == 404, !rejection.isMute {
+            return .answered(false, rejection.trace)
+        }
         return reply.map { _ in true }
     }
 }

@@ -1,5 +1,6 @@
--- Each renewal writes its subscription anew into all indexes, for the time that it is due next is in one of them. Nobody looks
--- for a subscription by PayPal's id without its merchant, and there the unique key serves.
+-- Each renewal writes its subscription anew into all indexes, for the time that it is due next is in one of them. By PayPal's
+-- id and its merchant the unique key finds a subscription; by the id alone it is looked for only where PayPal answered a shop
+-- with somebody else's.
 DROP INDEX vault_subscriptions_paypal_id;
 
 -- A capture's order is its merchant's, and a refund's capture is: the keys of both say so, and the order's merchant is one.
