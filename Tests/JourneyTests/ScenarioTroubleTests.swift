@@ -1,0 +1,60 @@
+import Domain
+import Foundation
+import FulfillmentJobs
+import Jobs
+import Logging
+import Postgres
+import Redis
+import Sealing
+import Store
+import Synchronization
+import TestKit
+import Testing
+
+/// What goes wrong while events are applied, with real rows.
+@Suite struct `Events in trouble` {
+    let plans = ["product-7": "basic", "product-11": "basic", "upsell-3": "club"]
+    let sale = "order.success.subscription-monthly.form"
+    let now = 1_792_600_000.0
+    let ana = "ana.sample@example.com"
+
+    private func date(_ seconds: Double) -> Date { Date(timeIntervalSince1970: seconds) }
+
+    private func body(_ file: String, _ replace: [String: String] = [:]) throws -> [UInt8] {
+        try Parcel(file: file, replace: replace).body(in: ScenarioFile.events)
+    }
+
+    @Test func `one that fails again tells why it failed last, and what was applied stays so`() async throws {
+        let seller = try await Seller(plans: plans)
+        var delivery = seller.delivery(try body(sale), receivedAt: date(now))
+        delivery.source = .replay
+        let replay = delivery
+        func kept() async throws -> [String] {
+            try await seller.texts(
+                "SELECT concat_ws(' ', status, reason, extract(epoch FROM applied_at)::bigint) FROM inbound_events"
+            )
+        }
+        for (number, reason) in ["first", "second"].enumerated() {
+            let time = date(now + Double(number))
+            try await seller.store.transaction { try $0.keepFailed(replay, reason, at: time) }
+        }
+        #expect(try await kept() == ["failed second 1792600001"])
+        try await seller.post(try body(sale), at: date(now + 2))
+        try await seller.store.transaction { try $0.keepFailed(replay, "third", at: date(now + 3)) }
+        #expect(try await kept() == ["applied 1792600002"])
+    }
+
+    private func dependencies(
+        of seller: Seller,
+        redis: RedisClient? = nil
+    ) async throws -> FulfillmentDependencies {
+        let key = Data((0..<32).map { UInt8($0 * 7 % 251) }).base64EncodedString()
+        var client = redis
+        if client == nil { client = try await TestRedis.client() }
+        return FulfillmentDependencies(
+            store: seller.store,
+            redis: try #require(client),
+            sealer: Sealer(try SealingKeys(parsing: "k1:\(key)"))
+        )
+    }
+}
