@@ -83,10 +83,14 @@ package struct ApplyInboundEvent: EventJob {
         switch applied {
         case .kept: return .done
         case .known: return .discarded("the same delivery was applied before")
-        case .noSite: return .discarded("no such site")
+        // Somebody paid: what was accepted must not be thrown away because the database is older than the site.
+        case .noSite: throw NoSuchSite()
         }
     }
 }
+
+/// The database does not know the site that the ingress accepted a webhook for.
+package struct NoSuchSite: Error {}
 
 extension ApplyInboundEvent {
     /// What no retry puts right goes to the dead letters; the event is kept beside the others, so that it is found.
