@@ -44,6 +44,35 @@ import Testing
         #expect(try await kept() == ["applied 1792600002"])
     }
 
+    @Test func `two sales that name one new address at once make one member`() async throws {
+        let seller = try await Seller(plans: plans)
+        // Provisional: the sale, which has another address, is yet to come.
+        try await seller.post("order.subscription_payment.rebill-1-new-email.form", at: now)
+        let other = Member(
+            id: .new(at: date(now)),
+            site: seller.site.id,
+            email: try #require(EmailAddress(ana)),
+            origin: .sale,
+            createdAt: date(now)
+        )
+        let posting = Mutex<Task<Int, any Error>?>(nil)
+        try await seller.store.transaction { transaction in
+            _ = try transaction.insert(other)
+            posting.withLock { $0 = Task { try await seller.post(sale, at: now) } }
+            // Until it waits for us.
+            let end = ContinuousClock.now + .seconds(60)
+            let waiting: Query =
+                "SELECT FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+            while try transaction.rows(waiting).isEmpty, ContinuousClock.now < end {
+                try transaction.rows("SELECT pg_sleep(0.01)")
+            }
+        }
+        #expect(try await posting.withLock { $0 }?.value == 200)
+        #expect(try await seller.texts("SELECT email FROM members") == [ana])
+        #expect(try await seller.count("SELECT count(*) FROM orders WHERE member = \(other.id)") == 1)
+        #expect(try await seller.access(of: ana, to: "basic", at: date(now))?.hasAccess == true)
+    }
+
     private func dependencies(
         of seller: Seller,
         redis: RedisClient? = nil
