@@ -49,6 +49,15 @@ package struct ThriveCartPayload: Sendable {
         return "sha256:" + CanonicalDigest.hex(of: root)
     }
 
+    /// The same, unique within a site: where it takes several accounts, their numbers may be alike.
+    ///
+    /// - Parameter account: the site's only account; nil and empty where it takes any.
+    package func deliveryKey(at account: String?) -> String {
+        let key = deliveryKey
+        guard account?.isEmpty ?? true, let own = self.account, key.hasPrefix("event:") else { return key }
+        return "account:\(own):\(key)"
+    }
+
     /// The body as it came, byte for byte, less every field that is the secret or inside it.
     ///
     /// What is left is valid in its encoding and parses to the same fields. This is what may be stored.

@@ -182,6 +182,19 @@ import Web
         }
     }
 
+    @Test func `two accounts of one site may give their events the same numbers`() async throws {
+        var site = IngressUnderTest.demo
+        site.thriveCartAccount = nil
+        let open = site
+        try await withIngress([open]) { ingress async throws in
+            for account in ["studio-a", "studio-b", "studio-b"] {
+                let body = "event=order.refund&event_id=1&thrivecart_secret=TESTSECRET00&thrivecart_account=\(account)"
+                #expect(try await ingress.post(body).status == 200)
+            }
+            #expect(try await ingress.jobs().count == 2)
+        }
+    }
+
     @Test func `while a secret is changed, both are good, and then the old one is not`() async throws {
         var site = IngressUnderTest.demo
         site.thriveCartSecrets = ["NEWSECRET", "TESTSECRET00"]

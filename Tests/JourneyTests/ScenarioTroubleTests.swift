@@ -73,6 +73,22 @@ import Testing
         #expect(try await seller.access(of: ana, to: "basic", at: date(now))?.hasAccess == true)
     }
 
+    @Test func `two accounts of one site may give their events the same numbers`() async throws {
+        let seller = try await Seller(plans: plans)
+        var site = seller.site
+        site.thriveCartAccount = nil
+        let open = site
+        try await seller.store.transaction { try $0.update(open) }
+        for account in ["studio-a", "studio-b"] {
+            for _ in 0..<2 {
+                let refund = try body("order.refund.full-live-2025.form", ["thrivecart_account": account])
+                try await seller.apply(refund, at: date(now))
+            }
+        }
+        #expect(try await seller.texts("SELECT account FROM orders ORDER BY account") == ["studio-a", "studio-b"])
+        #expect(try await seller.count("SELECT count(*) FROM inbound_events") == 2)
+    }
+
     private func dependencies(
         of seller: Seller,
         redis: RedisClient? = nil
