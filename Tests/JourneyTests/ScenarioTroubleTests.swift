@@ -89,6 +89,25 @@ import Testing
         #expect(try await seller.count("SELECT count(*) FROM inbound_events") == 2)
     }
 
+    @Test(arguments: ["0", "0000"]) func `G1: a customer of number nought is nobody's`(customer: String) async throws {
+        let seller = try await Seller(plans: plans)
+        for (number, email) in ["ana@example.com", "bob@example.com"].enumerated() {
+            try await seller.post(
+                sale,
+                [
+                    "order_id": "7\(number)", "customer_id": customer, "customer[id]": customer,
+                    "customer[email]": email,
+                ],
+                at: now
+            )
+        }
+        #expect(
+            try await seller.texts("SELECT email FROM members ORDER BY email") == [
+                "ana@example.com", "bob@example.com",
+            ]
+        )
+    }
+
     private func dependencies(
         of seller: Seller,
         redis: RedisClient? = nil
