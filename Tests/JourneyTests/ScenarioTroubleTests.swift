@@ -108,6 +108,37 @@ import Testing
         )
     }
 
+    @Test func `a run that is called off has not failed`() async throws {
+        let seller = try await Seller(plans: plans)
+        let deps = try await dependencies(of: seller)
+        let log = CapturedLog()
+        let job = ApplyInboundEvent(
+            site: seller.site.id,
+            provider: .thriveCart,
+            deliveryKey: "sha256:1",
+            receivedAt: date(now),
+            body: try body(sale)
+        )
+        let time = date(now)
+        let run = Task {
+            withUnsafeCurrentTask { $0?.cancel() }
+            return try await job.run(
+                deps,
+                JobContext(
+                    id: "1",
+                    kind: "fulfillment.apply",
+                    queue: .fulfillment,
+                    enqueuedAt: time,
+                    now: { time },
+                    logger: log.logger
+                )
+            )
+        }
+        await #expect(throws: (any Error).self) { try await run.value }
+        #expect(log.lines.filter { $0.level >= .error }.isEmpty, "\(log.text)")
+        #expect(try await seller.count("SELECT count(*) FROM inbound_events") == 0)
+    }
+
     private func dependencies(
         of seller: Seller,
         redis: RedisClient? = nil

@@ -74,7 +74,8 @@ package struct ApplyInboundEvent: EventJob {
             context.logger.warning("the database is away", metadata: ["error": "\(error)"])
             return .snoozed(.seconds(Int.random(in: 5...15)))
         } catch {
-            await keepFailed(delivery, error, deps, context)
+            // Because a run that was called off has not failed: it comes again.
+            if !Task.isCancelled { await keepFailed(delivery, error, deps, context) }
             throw error
         }
         Counter(label: "fulfillment_events_total", dimensions: [("verdict", applied.label)]).increment()
