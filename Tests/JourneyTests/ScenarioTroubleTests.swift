@@ -139,6 +139,41 @@ import Testing
         #expect(try await seller.count("SELECT count(*) FROM inbound_events") == 0)
     }
 
+    @Test func `settings that are old when they are published do not stay`() async throws {
+        let seller = try await Seller(plans: [:])
+        let server = try await RedisServer()
+        let proxy = try await Proxy(to: server.socket)
+        let slow = RedisClient(
+            try RedisConfiguration(url: server.url.replacing(server.socket, with: proxy.socket)),
+            logger: .silent
+        )
+        try await slow.call(["PING"])
+        let direct = try await dependencies(of: seller, redis: try server.client())
+        let behind = try await dependencies(of: seller, redis: slow)
+
+        // It has read what the database says, and hears from Redis late.
+        try await proxy.holdAnswers()
+        let late = Task { try await behind.publishIngressSettings(at: date(now), logger: .silent) }
+        try await eventually { try await proxy.bytesHeld > 0 }
+        let other = Site(
+            id: .new(at: date(now)),
+            slug: try #require(Slug("new-site")),
+            name: "New",
+            thriveCartAccount: "new",
+            createdAt: date(now)
+        )
+        _ = try await seller.store.transaction { try $0.insert(other) }
+        #expect(try await direct.publishIngressSettings(at: date(now), logger: .silent))
+        try await proxy.releaseAnswers()
+        _ = try await late.value
+
+        let sealed = try #require(try await direct.redis.call(["GET", .text(IngressSettings.key)]).bytes)
+        let published = try IngressSettings(opening: sealed, with: direct.sealer)
+        #expect(published.sites.map(\.slug.text).sorted() == ["example-studio", "new-site"])
+        await slow.close()
+        try await proxy.close()
+    }
+
     private func dependencies(
         of seller: Seller,
         redis: RedisClient? = nil
