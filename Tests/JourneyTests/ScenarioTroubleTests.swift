@@ -174,6 +174,30 @@ import Testing
         try await proxy.close()
     }
 
+    @Test func `a secret that can not be opened is left out of the settings, and they say so`() async throws {
+        let seller = try await Seller(plans: [:])
+        let server = try await RedisServer()
+        let deps = try await dependencies(of: seller, redis: try server.client())
+        let other = Sealer(try SealingKeys(parsing: SealingKeys.newEntry(id: "k9")))
+        for (word, sealer) in [("OLD", deps.sealer), ("NEW", other)] {
+            let id = SiteSecret.ID.new(at: date(now))
+            let secret = SiteSecret(
+                id: id,
+                site: seller.site.id,
+                provider: .thriveCart,
+                sealed: try sealer.seal(word, for: SiteSecret.place(of: id)),
+                createdAt: date(now)
+            )
+            try await seller.store.transaction { try $0.insert(secret) }
+        }
+        #expect(try await deps.publishIngressSettings(at: date(now), logger: .silent))
+        #expect(try await !deps.publishIngressSettings(at: date(now), logger: .silent))
+        let sealed = try #require(try await deps.redis.call(["GET", .text(IngressSettings.key)]).bytes)
+        let published = try IngressSettings(opening: sealed, with: deps.sealer)
+        #expect(published.sites.map(\.thriveCartSecrets) == [["OLD"]])
+        #expect(published.sites.map(\.hasUnreadableSecrets) == [true])
+    }
+
     private func dependencies(
         of seller: Seller,
         redis: RedisClient? = nil

@@ -52,11 +52,13 @@ extension FulfillmentDependencies {
             (try transaction.sites(), try transaction.currentSecrets(for: .thriveCart, at: now))
         }
         var words: [Site.ID: [String]] = [:]
+        var unreadable: Set<Site.ID> = []
         for secret in secrets {
             do throws(SealingError) {
                 let word = try sealer.openText(secret.sealed, for: SiteSecret.place(of: secret.id))
                 words[secret.site, default: []].append(word)
             } catch {
+                unreadable.insert(secret.site)
                 logger.error(
                     "a site's secret can't be opened",
                     metadata: ["site": "\(secret.site)", "secret": "\(secret.id)", "error": "\(error)"]
@@ -69,7 +71,8 @@ extension FulfillmentDependencies {
                     id: site.id,
                     slug: site.slug,
                     thriveCartAccount: site.thriveCartAccount,
-                    thriveCartSecrets: words[site.id] ?? []
+                    thriveCartSecrets: words[site.id] ?? [],
+                    hasUnreadableSecrets: unreadable.contains(site.id) ? true : nil
                 )
             }
         )

@@ -125,7 +125,7 @@ package struct ThriveCartWebhooks: Sendable {
         case .failure(let reason):
             metrics.count(reason: reason.rawValue)
             note.refusal = reason.rawValue
-            note.outcome = .unauthorized
+            note.outcome = reason == .secretUnreadable ? .settingsUnknown : .unauthorized
             return nil
         }
     }
