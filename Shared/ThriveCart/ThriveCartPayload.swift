@@ -38,6 +38,9 @@ package struct ThriveCartPayload: Sendable {
     /// The posts that ThriveCart makes to see whether the address works: empty, or without an event. Source: rule A1.
     package var isPing: Bool { event == nil }
 
+    /// A ping that does not even carry the secret: it names no event, and proves nothing anywhere in it.
+    package var isBare: Bool { root["event"] == nil && secrets.isEmpty }
+
     /// What stays the same when the same delivery is sent again: `webhook_id`, else the event and `event_id`, else a
     /// digest of all fields but the secret.
     ///

@@ -92,6 +92,11 @@ package struct ThriveCartWebhooks: Sendable {
             return .failure(error)
         }
 
+        // Refused, it would keep ThriveCart from taking the address.
+        if payload.isBare {
+            note.outcome = .ping
+            return .success(.text("ok\n"))
+        }
         guard let site = await verified(payload, at: address, &note) else { return .failure(note.error) }
         note.site = site
         note.event = payload.event
