@@ -30,6 +30,30 @@ import ThriveCart
         #expect(unknown.errors.contains("one of: basic"))
     }
 
+    @Test func `who is not found by an address is found where it is known`() async throws {
+        let shop = try await Operator.withShop()
+        let ana = try shop.order("40000001", by: "ana@example.com", of: "product-7")
+        try await shop.hears(.sale(ana))
+        // Bought with another address by the same customer, who signs in with the first.
+        var second = try shop.order("40000002", by: "ana.new@example.com", of: "product-7")
+        second.buyer.number = ana.buyer.number
+        second.placedAt += 60
+        try await shop.hears(.sale(second))
+        try await shop.hears(.sale(try shop.order("40000003", by: "bob@example.com", of: "product-99")))
+        for words in [["members", "show"], ["access"]] {
+            func told(_ email: String) async throws -> String {
+                try await shop.gatehouse(words + [email] + (words == ["access"] ? ["basic"] : [])).output
+            }
+            #expect(
+                try await told("ana.new@example.com").contains("gatehouse members show ana@example.com --site demo")
+            )
+            #expect(try await told("bob@example.com").contains("gatehouse events list --email bob@example.com"))
+            #expect(try await told("cem@example.com").contains("gatehouse members resync cem@example.com --site demo"))
+        }
+        let document = try await shop.gatehouse("members", "show", "ana.new@example.com", "--json").document()
+        #expect((document["known"] as? [String: Any])?["members"] as? [String] == ["ana@example.com"])
+    }
+
     @Test func `access can be waited for`() async throws {
         let shop = try await Operator.withShop()
         async let waited = shop.gatehouse("access", "ana@example.com", "basic", "--wait", "30s")
