@@ -59,6 +59,14 @@ package struct ReconciliationDependencies: Sendable {
         return books(of: site, in: mode, by: try sealer.openText(key.sealed, for: key.place))
     }
 
+    /// The same, once it is certain that they are the site's: another account's orders are nothing to it. Throws
+    /// `ReconciliationProblem`, and what keeps the account from saying whose they are. Source: rule A8.
+    package func ownBooks(of site: Site, in mode: Mode) async throws -> ThriveCartAPI {
+        guard let books = try await books(of: site, in: mode) else { throw ReconciliationProblem.noKey }
+        guard try await books.account() == site.thriveCartAccount else { throw ReconciliationProblem.otherAccount }
+        return books
+    }
+
     package func books(of site: Site, in mode: Mode, by key: String) -> ThriveCartAPI {
         let (pace, account) = (pace, site.thriveCartAccount ?? site.slug.text)
         return ThriveCartAPI(

@@ -16,7 +16,7 @@ package struct EndpointURL: Hashable, Sendable {
         /// `http://` as well; for development only.
         package var allowsPlain: Bool
         package var ports: Set<Int>?
-        /// Names and literals of the developer's own machine (`localhost`, `127.0.0.1`).
+        /// Names and literals of the developer's own machine: `localhost`, `127.0.0.1` and, by RFC 6761, `*.localhost`.
         package var allowsLocal: Bool
 
         /// What production wants: https on 443.
@@ -96,6 +96,7 @@ package struct EndpointURL: Hashable, Sendable {
             else { throw .host }
         }
         guard let last = labels.last, last.utf8.contains(where: isLetter), !last.hasPrefix("0x") else { throw .literal }
+        if rules.allowsLocal, last == "localhost" { return }
         guard host != "localhost.localdomain", last != "localhost", last != "internal", last != "local" else {
             throw .host
         }

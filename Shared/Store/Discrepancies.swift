@@ -110,6 +110,19 @@ extension Transaction {
         )
     }
 
+    /// What was ignored under these keys is so no longer: found again, it is a new one.
+    package func endIgnored(among keys: [String], of site: Site.ID, at now: Date) throws(PostgresError) {
+        try run(
+            """
+            UPDATE discrepancies
+            SET state = 'healed', reason = 'it is over: ' || coalesce(reason, 'it was ignored'), settled_at = \(now)
+            WHERE site = \(site)
+              AND key = ANY(\(keys))
+              AND state = 'ignored'
+            """
+        )
+    }
+
     /// The one with this key, held until the end of the transaction.
     package func lockDiscrepancy(_ key: String, of site: Site.ID?) throws(PostgresError) -> Discrepancy? {
         try discrepancies("WHERE \(Query.books(of: site)) AND key = \(key) FOR UPDATE").first
@@ -142,8 +155,9 @@ extension Transaction {
         )
     }
 
-    /// Those that were found by `end` and wait to be looked at again, in pages.
-    package func waitingDiscrepancies(
+    /// Those of one state that were found by `end`, in pages.
+    package func discrepancies(
+        _ state: Discrepancy.State,
         of site: Site.ID?,
         at provider: Provider,
         in mode: Mode,
@@ -156,7 +170,7 @@ extension Transaction {
             WHERE \(Query.books(of: site))
               AND provider = \(provider)
               AND mode = \(mode)
-              AND state = 'found'
+              AND state = \(state)
               AND found_at <= \(end)
               AND (\(last) IS NULL OR id > \(last))
             ORDER BY id

@@ -149,15 +149,7 @@ extension Transaction {
             """
         )
         try run("DELETE FROM merchant_tokens WHERE merchant = \(id)")
-        try run(
-            """
-            UPDATE vault_subscriptions
-            SET status = 'canceled', cancel_requested_at = coalesce(cancel_requested_at, \(now)),
-                next_action_at = NULL, row_version = row_version + 1
-            WHERE merchant = \(id)
-              AND status NOT IN ('canceled', 'revoked')
-            """
-        )
+        try cancelAll(of: id, at: now)
         return changed == 1
     }
 

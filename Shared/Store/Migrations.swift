@@ -21,6 +21,9 @@ package enum Schema {
                 step("0013_many_deliveries", PackageResources._013_many_deliveries_sql),
                 step("0014_paypal_books", PackageResources._014_paypal_books_sql),
                 step("0015_first_charges", PackageResources._015_first_charges_sql),
+                step("0016_charge_forms", PackageResources._016_charge_forms_sql),
+                step("0017_known_violations", PackageResources._017_known_violations_sql),
+                step("0018_fewer_entries", PackageResources._018_fewer_entries_sql),
             ])
         }
     }

@@ -33,16 +33,21 @@ extension Transaction {
         try standings(
             """
             SELECT k.site, s.slug, k.provider, 'live' AS mode, k.created_at AS since, max(r.ended_at) AS succeeded_at,
-                (SELECT CASE l.state WHEN 'failed' THEN l.problem END FROM reconciliations l
-                    WHERE l.site = k.site AND l.provider = k.provider AND l.mode = 'live' AND l.state <> 'running'
-                    ORDER BY l.ended_at DESC LIMIT 1) AS problem,
+                last.problem,
                 (SELECT count(*) FROM discrepancies d WHERE d.site = k.site AND d.state = 'found') AS waiting,
                 (SELECT count(*) FROM discrepancies d WHERE d.site = k.site AND d.state = 'person') AS needs_person
             FROM site_api_keys k
             JOIN sites s ON s.id = k.site AND s.status = 'active'
             LEFT JOIN reconciliations r ON r.site = k.site AND r.provider = k.provider AND r.mode = 'live'
                 AND r.state = 'succeeded'
-            GROUP BY k.site, s.slug, k.provider, k.created_at
+            LEFT JOIN LATERAL (
+                SELECT CASE l.state WHEN 'failed' THEN l.problem END AS problem
+                FROM reconciliations l
+                WHERE l.site = k.site AND l.provider = k.provider AND l.mode = 'live' AND l.state <> 'running'
+                ORDER BY l.ended_at DESC
+                LIMIT 1
+            ) last ON true
+            GROUP BY k.site, s.slug, k.provider, k.created_at, last.problem
             ORDER BY s.slug, k.provider
             """
         )
@@ -62,12 +67,19 @@ extension Transaction {
                 (SELECT max(r.ended_at) FROM reconciliations r
                     WHERE r.site IS NULL AND r.provider = 'paypal' AND r.mode = b.mode
                       AND r.state = 'succeeded') AS succeeded_at,
-                NULL AS problem,
+                last.problem,
                 (SELECT count(*) FROM discrepancies d
                     WHERE d.site IS NULL AND d.mode = b.mode AND d.state = 'found') AS waiting,
                 (SELECT count(*) FROM discrepancies d
                     WHERE d.site IS NULL AND d.mode = b.mode AND d.state = 'person') AS needs_person
             FROM books b
+            LEFT JOIN LATERAL (
+                SELECT CASE l.state WHEN 'failed' THEN l.problem END AS problem
+                FROM reconciliations l
+                WHERE l.site IS NULL AND l.provider = 'paypal' AND l.mode = b.mode AND l.state <> 'running'
+                ORDER BY l.ended_at DESC
+                LIMIT 1
+            ) last ON true
             ORDER BY b.mode
             """
         )

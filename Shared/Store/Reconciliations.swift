@@ -25,7 +25,7 @@ package struct Reconciliation: Sendable, Hashable {
     package var page: Int
     /// Rows older than this are not looked at; nil is all.
     package var floor: Date?
-    /// The newest row when the run began.
+    /// The newest row when the run began; nil where rows before it were left out, so that the next run begins no later.
     package var newest: Date?
     /// How many rows the books hold.
     package var total: Int?
@@ -36,6 +36,19 @@ package struct Reconciliation: Sendable, Hashable {
     package var holder: UUID
     package var beatAt: Date
     package var endedAt: Date?
+
+    package enum Pulse: Sendable, Hashable {
+        case running
+        /// By this process.
+        case ended
+        /// Another process goes on with it, or did.
+        case taken
+    }
+
+    package enum Backfilled: Sendable, Hashable {
+        case nothing, whole
+        case part(from: Date)
+    }
 
     /// What became of the rows that were looked at.
     package struct Counts: Sendable, Hashable {
@@ -116,9 +129,9 @@ extension Transaction {
         ) == 1
     }
 
-    /// Says that the run goes on. False when it is another process's by now.
-    package func beat(_ run: Reconciliation, at now: Date) throws(PostgresError) -> Bool {
-        try self.run(
+    /// Says that the run goes on, where it does, and answers how it stands.
+    package func beat(_ run: Reconciliation, at now: Date) throws(PostgresError) -> Reconciliation.Pulse {
+        let isRunning = try self.run(
             """
             UPDATE reconciliations
             SET beat_at = \(now)
@@ -126,15 +139,26 @@ extension Transaction {
               AND state = 'running'
               AND holder = \(run.holder)
             """
-        ) == 1
+        )
+        if isRunning == 1 { return .running }
+        let own = try rows("SELECT FROM reconciliations WHERE id = \(run.id) AND holder = \(run.holder)")
+        return own.isEmpty ? .taken : .ended
     }
 
-    /// Goes on with the run of a process that died, as deep as it or the new one was to go.
+    /// Goes on with the run of a process that died, as deep as it or the new one was to go; anew where that one had less in
+    /// view.
     package func take(_ run: Reconciliation, for fresh: Reconciliation) throws(PostgresError) -> Reconciliation {
         var taken = run
         taken.holder = fresh.holder
         taken.beatAt = fresh.startedAt
         if let floor = run.floor { taken.floor = fresh.floor.map { min($0, floor) } }
+        let isNarrower = run.kind == .daily && fresh.kind == .asked
+        if isNarrower || taken.floor != run.floor {
+            // What it has done so far was done with less in view.
+            taken.page = 1
+            taken.newest = nil
+            taken.counts = Reconciliation.Counts()
+        }
         try self.run(
             """
             UPDATE reconciliations
@@ -170,21 +194,25 @@ extension Transaction {
         try reconciliations("WHERE state = 'running'").filter { $0.isAbandoned(at: now) }
     }
 
-    /// Whether all that the books held was taken over once.
-    package func hasBackfilled(_ site: Site.ID, from provider: Provider, in mode: Mode) throws(PostgresError) -> Bool {
-        try !rows(
+    /// How much of the books back-fills have taken over.
+    package func backfills(
+        of site: Site.ID,
+        from provider: Provider,
+        in mode: Mode
+    ) throws(PostgresError) -> Reconciliation.Backfilled {
+        let runs = try reconciliations(
             """
-            SELECT
-            FROM reconciliations
             WHERE site = \(site)
               AND provider = \(provider)
               AND mode = \(mode)
               AND kind = 'backfill'
               AND state = 'succeeded'
+            ORDER BY floor NULLS FIRST
             LIMIT 1
             """
         )
-        .isEmpty
+        guard let deepest = runs.first else { return .nothing }
+        return deepest.floor.map { .part(from: $0) } ?? .whole
     }
 
     /// Runs of a site, the latest first.

@@ -131,15 +131,43 @@ extension Transaction {
     /// The token stays until it is purged at PayPal: what is forgotten here could never be deleted there.
     @discardableResult
     package func cancel(_ id: VaultSubscription.ID, at now: Date) throws(PostgresError) -> Bool {
-        try run(
+        try cancelAll("id = \(id)", at: now) == 1
+    }
+
+    /// Ends all that a merchant has, likewise. Answers how many had not ended.
+    @discardableResult
+    func cancelAll(of merchant: Merchant.ID, at now: Date) throws(PostgresError) -> Int {
+        try cancelAll("merchant = \(merchant)", at: now)
+    }
+
+    /// A charge that was begun while these rows were waited for was begun before the end, whatever `now` is: who ends a
+    /// subscription looked at the clock earlier, or at another one.
+    ///
+    /// Locked in the order of their ids, as charges lock them, and in a statement of its own: the next one sees what was
+    /// committed meanwhile.
+    private func cancelAll(_ which: Query, at now: Date) throws(PostgresError) -> Int {
+        let ids = try rows(
             """
-            UPDATE vault_subscriptions
-            SET status = 'canceled', cancel_requested_at = coalesce(cancel_requested_at, \(now)),
-                next_action_at = NULL, row_version = row_version + 1
-            WHERE id = \(id)
+            SELECT id
+            FROM vault_subscriptions
+            WHERE \(which)
               AND status NOT IN ('canceled', 'revoked')
+            ORDER BY id
+            FOR UPDATE
             """
-        ) == 1
+        )
+        .decode(VaultSubscription.ID.self)
+        guard !ids.isEmpty else { return 0 }
+        return try run(
+            """
+            UPDATE vault_subscriptions s
+            SET status = 'canceled', next_action_at = NULL, row_version = row_version + 1,
+                cancel_requested_at = coalesce(cancel_requested_at, greatest(\(now), (
+                    SELECT max(a.first_sent_at) FROM charge_attempts a WHERE a.subscription = s.id
+                )))
+            WHERE id = ANY(\(ids))
+            """
+        )
     }
 
     /// PayPal no longer has the token: we forget it as well.

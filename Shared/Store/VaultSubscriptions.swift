@@ -59,12 +59,6 @@ extension Transaction {
         .values(VaultSubscription.init(row:)).first
     }
 
-    /// By the id of its first order or setup token, whoever's it is: for events, which PayPal signed.
-    package func vaultSubscriptions(payPalID: String) throws(PostgresError) -> [VaultSubscription] {
-        try rows("SELECT \(raw: Self.vaultSubscriptionColumns) FROM vault_subscriptions WHERE paypal_id = \(payPalID)")
-            .values(VaultSubscription.init(row:))
-    }
-
     /// By any of its orders or captures, the first or a renewal's.
     package func vaultSubscription(
         ofOrder order: String?,

@@ -12,10 +12,10 @@ import Testing
 @testable import ControlCommands
 
 @Suite struct `Renewals at the command line` {
-    private let due = Date(timeIntervalSince1970: Date.now.timeIntervalSince1970.rounded(.down) - 3600)
+    let due = Date(timeIntervalSince1970: Date.now.timeIntervalSince1970.rounded(.down) - 3600)
 
     /// An operator of one merchant with one subscription, due for an hour.
-    private func withSubscription(
+    func withSubscription(
         _ body: (Operator, Merchant.ID, VaultSubscription.ID) async throws -> Void
     ) async throws {
         let person = try await Operator()

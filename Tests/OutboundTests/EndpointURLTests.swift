@@ -50,6 +50,10 @@ import Testing
     @Test func `on a developer's machine loopback and plain http are taken, other literals are not`() throws {
         let url = try EndpointURL("http://127.0.0.1:8090/shop", rules: .development)
         #expect(url.port == 8090 && !url.isSecure)
+        // As the sandbox is called in compose.yaml, from a browser as well as from a container.
+        #expect(try EndpointURL("http://shop.localhost:8090/hook", rules: .development).host == "shop.localhost")
+        #expect(throws: EndpointURL.Refusal.host) { try EndpointURL("http://a..localhost/", rules: .development) }
+        #expect(throws: EndpointURL.Refusal.host) { try EndpointURL("http://printer.local/", rules: .development) }
         #expect(throws: EndpointURL.Refusal.literal) {
             try EndpointURL("http://169.254.169.254/", rules: .development)
         }

@@ -231,6 +231,38 @@ import Testing
         #expect(rejection.has("DUPLICATE_INVOICE_ID"))
     }
 
+    @Test(arguments: [
+        // A word of PayPal's that is newer than we are, or none, and no capture.
+        (201, `Taking money`.order("PROCESSING", capture: nil)), (201, `Taking money`.order("", capture: nil)),
+        // What was asked before, and is not through.
+        (200, `Taking money`.order("CREATED", capture: nil)), (200, `Taking money`.order("APPROVED", capture: nil)),
+        (201, `Taking money`.order("COMPLETED", capture: "SOMETHING_NEW")),
+        // Nothing to compare with: it need not be another one.
+        (201, #"{"id":"ORD1","status":"COMPLETED"}"#), (201, #"{"id":"ORD1"}"#),
+        (201, #"{"id":"ORD1","status":"COMPLETED","purchase_units":[{"amount":{"value":"1e400"}}]}"#),
+        (201, "<html>"), (201, ""), (201, "[1]"), (201, #"{"id":7}"#),
+    ])
+    func `an answer that says too little is neither a payment nor a decline`(status: Int, body: String) async throws {
+        let (outcome, _) = try await charge(.json(status, body))
+        guard case .unknown(let outage) = outcome else {
+            Issue.record("\(outcome)")
+            return
+        }
+        #expect(outage.reason != .differentOrder)
+    }
+
+    @Test(arguments: [400, 403, 404, 422]) func `what a gateway refuses PayPal has not refused`(status: Int)
+        async throws
+    {
+        for answer in [ScriptedPayPal.Answer.html(status), .json(status, ""), .json(status, "null")] {
+            let (outcome, _) = try await charge(answer)
+            guard case .unknown = outcome else {
+                Issue.record("\(outcome)")
+                return
+            }
+        }
+    }
+
     @Test(arguments: [500, 502, 503]) func `a PayPal outage is no decline`(status: Int) async throws {
         let (outcome, asked) = try await charge(.html(status))
         guard case .unknown = outcome else {

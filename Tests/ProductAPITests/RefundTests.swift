@@ -169,8 +169,7 @@ import Testing
             let capture = try #require(active.captureID)
             let refund = try await api.call(.POST, "/captures/\(capture)/refund", bearer: merchant.bearer)
             #expect(refund.status == 201, "\(refund.text)")
-            let kept = try await api.store.read { try $0.vaultSubscriptions(payPalID: created.id) }
-            #expect(kept.map(\.status) == [.canceled])
+            #expect(try await api.kept(created.id)?.status == .canceled)
         }
     }
 }

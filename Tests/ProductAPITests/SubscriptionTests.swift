@@ -17,10 +17,6 @@ extension RunningAPI {
     func activate(_ merchant: Connected, _ id: String) async throws -> Answer {
         try await call(.POST, "/subscriptions/\(id)/activate", bearer: merchant.bearer)
     }
-
-    func kept(_ id: String) async throws -> VaultSubscription? {
-        try await store.read { try $0.vaultSubscriptions(payPalID: id) }.first
-    }
 }
 
 extension RunningPayPal.Answer {

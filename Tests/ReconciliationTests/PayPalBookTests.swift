@@ -148,7 +148,7 @@ import Testing
 
             // The events themselves, should they come after all, are no news.
             let told = try await shop.forwards()
-            shop.payPal.sandbox.clearFaults()
+            shop.recallEvents()
             try await shop.hear()
             #expect(try await shop.forwards().filter { $0.hasPrefix("GATEHOUSE-") } == told)
             #expect(try await shop.current(subscription).status == .canceled)

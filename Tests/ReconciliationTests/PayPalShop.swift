@@ -160,12 +160,9 @@ struct PayPalShop: Sendable {
         }
     }
 
-    /// PayPal's list of events answers 404 from now on, as if it had forgotten them all.
-    func forgetEvents() {
-        var fault = PayPalFault(.error, call: "events.list")
-        fault.status = 404
-        payPal.sandbox.add(fault)
-    }
+    /// PayPal's list of events is empty from now on.
+    func forgetEvents() { payPal.sandbox.settings.forgetsEvents = true }
+    func recallEvents() { payPal.sandbox.settings.forgetsEvents = false }
 
     // MARK: What is asked of us
 

@@ -222,14 +222,23 @@ import ThriveCart
         }
     }
 
-    @Test func `H3 a disagreement younger than ten minutes waits, and is looked at again`() async throws {
+    @Test(arguments: [("refund", "refunded"), ("cancellation", "ending"), ("pause", "paused")])
+    func `H3 a disagreement younger than ten minutes waits, and is looked at again`(
+        loss: String,
+        status: String
+    ) async throws {
         try await withBookShop(daysAgo: 0) { shop in
             let order = try await shop.buy("ana@example.com")
-            try await shop.refund(order, isHeard: false)
+            let before = try await shop.standing("ana@example.com")
+            switch loss {
+            case "refund": try await shop.refund(order, isHeard: false)
+            case "cancellation": try await shop.cancel(order, isHeard: false)
+            default: try await shop.pause(order, isHeard: false)
+            }
             let first = try await shop.run()
-            #expect(first.waiting == 1 && first.healed == 0)
-            #expect(try await shop.standing("ana@example.com")?.access == true)
-            #expect(try await shop.discrepancies(.found).count == 1)
+            #expect(first.waiting >= 1 && first.healed == 0)
+            #expect(try await shop.standing("ana@example.com") == before)
+            #expect(try await shop.discrepancies(.found).count == first.waiting)
 
             let books = try #require(try await shop.dependencies.books(of: shop.site, in: .live))
             let early = BooksComparison(shop.site, in: .live, books: books, store: shop.store)
@@ -241,9 +250,10 @@ import ThriveCart
                 store: shop.store,
                 now: { Date().addingTimeInterval(601) }
             )
-            #expect(try await later.lookAgain().healed == 1)
-            #expect(try await shop.standing("ana@example.com")?.status == "refunded")
-            #expect(try await shop.discrepancies(.healed).map(\.kind) == [.refund])
+            #expect(try await later.lookAgain().healed == first.waiting)
+            #expect(try await shop.standing("ana@example.com")?.status == status)
+            let kinds = try await shop.discrepancies(.healed).map(\.kind.rawValue)
+            #expect(Set(kinds) == [loss])
         }
     }
 
@@ -295,73 +305,6 @@ import ThriveCart
             let row = try #require(rows.first)
             #expect(row.0 == "reconciliation" && row.1 == "transaction.refund" && row.2.contains("/refund/record/"))
             #expect(row.3 == "active" && row.4 && row.5 == "refunded" && !row.6 && row.7)
-        }
-    }
-
-    // MARK: H6 and H7, what is not ours
-
-    @Test func `H6 a processor's own objects are nobody's: nothing is read as an event of theirs`() async throws {
-        try await withBookShop { shop in
-            for provider in [Provider.stripe, .checkoutPage] {
-                let delivery = InboundDelivery(
-                    site: shop.site.id,
-                    provider: provider,
-                    receivedAt: .now,
-                    body: Array(#"{"type":"customer.subscription.deleted"}"#.utf8)
-                )
-                await #expect(throws: (any Error).self) {
-                    try await shop.store.transaction { _ = try $0.apply(delivery, at: .now) }
-                }
-            }
-            // A pause at ThriveCart ends the processor's subscription, and a resume makes a new one: neither is a key.
-            let row: PostValue = ["subscription_id": "sub_new", "internal_subscription_id": "5440501"]
-            #expect(BookEntry(row: row, mode: .live).record == nil)
-        }
-    }
-
-    @Test
-    func `H6 a pause that ended the processor's subscription, and a resume under another one, is one subscription`()
-        async throws
-    {
-        try await withBookShop(daysAgo: 10) { shop in
-            let order = try await shop.buy("ana@example.com")
-            try await shop.pause(order)
-            let before = try await shop.shop.ledger.order(order).items[0].subscription?.processorID
-            try await shop.resume(order, isHeard: false)
-            let after = try await shop.shop.ledger.order(order).items[0].subscription?.processorID
-            #expect(before != after, "the processor knows another subscription now")
-            #expect(try await shop.run().needsPerson == 0)
-            let standing = try await shop.standing("ana@example.com")
-            #expect(standing?.status == "active" && standing?.access == true)
-            let items = try await shop.store.pool.query("SELECT count(*) FROM order_items").decode(Int.self)[0]
-            #expect(items == 1)
-            #expect(try await shop.run().healed == 0)
-        }
-    }
-
-    @Test func `H7 what a member has from elsewhere stays, whatever the books say`() async throws {
-        try await withBookShop(daysAgo: 10) { shop in
-            let order = try await shop.buy("ana@example.com")
-            let email = try #require(EmailAddress("ana@example.com"))
-            try await shop.store.transaction { transaction in
-                let member = try #require(try transaction.member(email: email, of: shop.site.id))
-                let slug = try #require(Slug("course"))
-                let plan = try #require(try transaction.plan(slug: slug, of: shop.site.id))
-                try transaction.grant(plan, to: member, until: nil, by: "operator", at: .now)
-            }
-            try await shop.refund(order, isHeard: false)
-            #expect(try await shop.run().healed == 1)
-            let granted = try await shop.store.pool.query(
-                "SELECT access FROM entitlements WHERE granted_by IS NOT NULL"
-            )
-            #expect(try granted.decode(Bool.self) == [true])
-            let sources = try await shop.store.read { transaction in
-                let member = try #require(try transaction.member(email: email, of: shop.site.id))
-                return try transaction.accessSources(of: [member.id])
-            }
-            #expect(sources.count == 2)
-            #expect(sources.first { $0.bought != nil }?.bought?.provider == .thriveCart)
-            #expect(sources.first { $0.grantedBy == "operator" }?.state.hasAccess == true)
         }
     }
 }

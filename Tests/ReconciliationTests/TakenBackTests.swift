@@ -44,7 +44,7 @@ import Testing
             shop.forgetEvents()
             try await shop.takeBack(capture)
             #expect(try await shop.run().needsPerson == 1)
-            shop.payPal.sandbox.clearFaults()
+            shop.recallEvents()
             #expect(try await shop.run().needsPerson == 0)
             #expect(try await shop.status(capture) == .reversed)
             #expect(try await shop.discrepancies(.person).isEmpty)

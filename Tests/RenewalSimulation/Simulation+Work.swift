@@ -61,12 +61,12 @@ extension Simulation {
         guard reducer.maySend(after: now - committedAt), let attempt = subjects[subject].state.attempt(key) else {
             return next(.write(.answered(key, fence: fence, .notDone(retryAfter: 60))), of: subject, worker, in: 0.01)
         }
-        if subjects[subject].state.form == .twoStep, let order = attempt.orderID {
+        if attempt.form == .twoStep, let order = attempt.orderID {
             return capture(key, fence, order, committedAt, of: subject, worker)
         }
         let request = request(attempt, of: subject)
         judgeAge(attempt, of: subject)
-        guard subjects[subject].state.form == .twoStep else {
+        guard attempt.form == .twoStep else {
             let answer = paypal.charge(request, at: now, &chance)
             sendWebhooks()
             return next(.write(.answered(key, fence: fence, answer)), of: subject, worker, in: latency(answer))
@@ -125,7 +125,7 @@ extension Simulation {
 
     /// Asked again when PayPal may have forgotten the id: wrong even where it does no harm.
     private func judgeAge(_ attempt: ChargeAttempt, of subject: Int) {
-        guard subjects[subject].state.form == .oneStep, let first = attempt.firstSentAt else { return }
+        guard attempt.form == .oneStep, let first = attempt.firstSentAt else { return }
         if now - Self.time(first) >= ModelPayPal.memory {
             note("I8 \(attempt.key) of \(subject) was sent \(Int(now - Self.time(first))) s after the first time")
         }

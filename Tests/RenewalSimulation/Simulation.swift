@@ -41,6 +41,8 @@ package final class Simulation {
         case end(Int, RenewalEnd)
         case sweep
         case operate(Int, period: Int)
+        /// The operator chooses the other form for what is charged from now on.
+        case reform
         case heal
     }
 
@@ -89,6 +91,7 @@ package final class Simulation {
             for subject in subjects.indices { agenda.add(.end(subject, .disconnected), at: at) }
         }
         agenda.add(.sweep, at: Self.hour)
+        if seed.isMultiple(of: 5) { for part in 1...3 { agenda.add(.reform, at: horizon * Double(part) / 4) } }
         agenda.add(.heal, at: horizon)
     }
 
@@ -155,6 +158,10 @@ package final class Simulation {
         case .end(let subject, let reason): commit(.end(reason), of: subject)
         case .sweep: sweep()
         case .operate(let subject, let period): operate(subject, period)
+        case .reform:
+            for subject in subjects.indices {
+                subjects[subject].state.form = subjects[subject].state.form == .oneStep ? .twoStep : .oneStep
+            }
         case .heal: paypal.fails = false
         }
     }

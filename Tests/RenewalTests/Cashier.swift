@@ -82,6 +82,20 @@ struct Cashier: Sendable {
         return merchant
     }
 
+    /// The same shop after the operator has chosen otherwise, on the same database and queue.
+    func after(_ change: (inout RenewalOptions) -> Void) -> Cashier {
+        var options = deps.options
+        change(&options)
+        let deps = RenewalDependencies(
+            store: deps.store,
+            paypal: deps.paypal,
+            sealer: deps.sealer,
+            queue: deps.queue,
+            options: options
+        )
+        return Cashier(deps: deps, paypal: paypal, database: database, merchant: merchant, start: start)
+    }
+
     // MARK: Subscriptions
 
     /// One that was activated at `anchor` and has paid period 0, or tries for free until then.

@@ -1,6 +1,7 @@
 import Domain
 import Foundation
 import Jobs
+import NIOHTTP1
 import PayPal
 import Postgres
 import RenewalJobs
@@ -76,6 +77,23 @@ import Testing
         }
     }
 
+    @Test(arguments: [RenewalState.Form.oneStep, .twoStep], [400, 403, 404])
+    func `a page of a gateway's is no decline, whatever its status`(form: RenewalState.Form, status: Int) async throws {
+        try await Cashier.open({ $0.form = form }) { cashier in
+            let id = try await cashier.subscribe()
+            let due = try await cashier.due(id, 1)
+            var fault = PayPalFault(.error, call: "orders.create", count: 1)
+            (fault.status, fault.body) = (status, "html")
+            cashier.paypal.sandbox.add(fault)
+            try await cashier.work(id, at: due)
+            #expect(try await cashier.attempts(id).map(\.state) == [.indeterminate])
+            #expect(try await cashier.row(id).status == .active)
+            try await cashier.work(id, at: due + 3601)
+            #expect(cashier.captures == 1)
+            #expect(try await cashier.periods(id).map(\.step) == [0])
+        }
+    }
+
     @Test func `a lost answer is asked again with the same request id and charges once`() async throws {
         try await Cashier.open { cashier in
             let id = try await cashier.subscribe()
@@ -97,17 +115,20 @@ import Testing
             let id = try await cashier.subscribe()
             let due = try await cashier.due(id, 1)
             var fault = PayPalFault(.rateLimit, call: "orders.create", count: 1)
-            fault.retryAfter = 2
+            fault.retryAfter = 60
             cashier.paypal.sandbox.add(fault)
             try await cashier.work(id, at: due)
             #expect(try await cashier.attempts(id).map(\.state) == [.planned])
             #expect(try await cashier.row(id).firstFailedAt == nil)
-            let outcome = try await cashier.work(id, at: due + 3)
-            guard case .snoozed(let wait) = outcome else {
-                Issue.record("it did not wait: \(outcome)")
-                return
+            for held in [id, try await cashier.subscribe()] {
+                let outcome = try await cashier.work(held, at: due + 61)
+                guard case .snoozed(let wait) = outcome else {
+                    Issue.record("it did not wait: \(outcome)")
+                    return
+                }
+                #expect(wait > .zero && wait <= .seconds(60))
             }
-            #expect(wait > .zero)
+            #expect(cashier.captures == 0)
         }
     }
 
@@ -130,6 +151,7 @@ import Testing
                 try $0.learnOfCharge(
                     customID: capture.customID ?? "",
                     invoiceID: capture.invoiceID,
+                    amount: Money(minorUnits: 2900, currency: "USD"),
                     of: merchant,
                     .captured(id: capture.capture, order: capture.order),
                     at: due + 8 * Cashier.hour
@@ -176,36 +198,61 @@ import Testing
         }
     }
 
-    @Test func `a payment that PayPal looks into is waited for, and nothing else is charged`() async throws {
+    @Test(arguments: ["complete", "deny"])
+    func `a payment that PayPal looks into is waited for, and nothing else is charged`(end: String) async throws {
         try await Cashier.open { cashier in
             let id = try await cashier.subscribe()
             let due = try await cashier.due(id, 1)
             cashier.paypal.sandbox.add(PayPalFault(.capturePending, call: "orders.create", count: 1))
             try await cashier.work(id, at: due)
             #expect(try await cashier.attempts(id).map(\.state) == [.settling])
-            try await cashier.work(id, at: due + 2 * Cashier.hour)
-            #expect(try await cashier.attempts(id).count == 1)
+            // For longer than a request id is known, and than dunning would wait.
+            for day in [0.1, 1, 3.5] { try await cashier.work(id, at: due + day * Cashier.day) }
+            #expect(try await cashier.attempts(id).map(\.sends) == [1])
             #expect(try await cashier.row(id).nextPeriod == 1)
+            #expect(try await cashier.row(id).status == .active)
+
+            // How it ends is found also where the event of it is lost.
+            let pending = try #require(
+                try await cashier.deps.store.read { try $0.chargeAttempts(of: id, in: [1]) }.first
+            )
+            let order = try await cashier.paypal.call(.GET, "/v2/checkout/orders/\(pending.orderID ?? "")")
+            let capture = order.json["purchase_units"]?[0]?["payments"]?["captures"]?[0]?["id"]?.text ?? ""
+            _ = try await cashier.paypal.ask(.POST, "/_sandbox/captures/\(capture)/\(end)", "{}")
+            try await cashier.work(id, at: due + 4 * Cashier.day)
+            let isPaid = end == "complete"
+            #expect(try await cashier.attempts(id).map(\.state) == [isPaid ? .captured : .declined])
+            #expect(try await cashier.row(id).status == (isPaid ? .active : .pastDue))
+            #expect(try await cashier.row(id).nextPeriod == (isPaid ? 2 : 1))
         }
     }
 
-    @Test func `another shop's payment with our custom id pays nothing`() async throws {
+    @Test func `another shop's payment with our custom id, or one of another amount, pays nothing`() async throws {
         try await Cashier.open { cashier in
             let id = try await cashier.subscribe()
             let due = try await cashier.due(id, 1)
             cashier.paypal.sandbox.add(PayPalFault(.resetBefore, call: "orders.create", count: 1))
             try await cashier.work(id, at: due)
-            let learned = try await cashier.deps.store.transaction {
-                try $0.learnOfCharge(
-                    customID: "\(id):1:1:0",
-                    invoiceID: "sandbox-\(id)-1",
-                    of: .new(at: due),
-                    .captured(id: "STOLEN", order: nil),
-                    at: due
-                )
+            let (own, other) = (cashier.merchant.id, Merchant.ID.new(at: due))
+            let price = Money(minorUnits: 2900, currency: "USD")
+            for (merchant, amount) in [
+                (other, price), (own, Money(minorUnits: 1, currency: "USD")),
+                (own, Money(minorUnits: 2900, currency: "JPY")), (own, nil),
+            ] {
+                let learned = try await cashier.deps.store.transaction {
+                    try $0.learnOfCharge(
+                        customID: "\(id):1:1:0",
+                        invoiceID: "sandbox-\(id)-1",
+                        amount: amount,
+                        of: merchant,
+                        .captured(id: "STOLEN", order: nil),
+                        at: due
+                    )
+                }
+                #expect(learned == nil)
             }
-            #expect(learned == nil)
             #expect(try await cashier.periods(id).map(\.status) == [.due])
+            try await cashier.expectInvariants(at: due)
         }
     }
 

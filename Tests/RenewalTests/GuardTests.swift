@@ -28,30 +28,91 @@ import Testing
         }
     }
 
+    @Test func `a merchant's pause holds its own subscriptions and nobody else's`() async throws {
+        try await Cashier.open { cashier in
+            cashier.paypal.sandbox.addMerchant("CALM1")
+            let (store, sealer) = (cashier.deps.store, cashier.deps.sealer)
+            let other = try await Cashier.connect("CALM1", store, sealer, at: cashier.start)
+            let token = try await cashier.paypal.vaultToken(of: "CALM1")
+            let held = try await cashier.subscribe()
+            let free = try await cashier.subscribe(merchant: other, token: token)
+            let due = try await cashier.due(held, 1)
+            try await store.transaction { [merchant = cashier.merchant.id] in
+                try $0.pauseRenewals(of: merchant, by: .byOperator, reason: "a test", at: due)
+            }
+            #expect(try await cashier.work(held, at: due) == .snoozed(.seconds(300)))
+            try await cashier.work(free, at: due)
+            #expect(cashier.captures == 1)
+            #expect(try await cashier.attempts(held).isEmpty)
+        }
+    }
+
     @Test func `twenty refusals of three merchants that are nobody's bank's pause everything`() async throws {
         try await Cashier.open { cashier in
-            var fault = PayPalFault(.decline, call: "orders.create")
-            fault.issue = "PERMISSION_DENIED"
-            cashier.paypal.sandbox.add(fault)
-            let due = cashier.start
-            for number in 1...3 {
-                let payPalID = "BREAKER\(number)"
-                cashier.paypal.sandbox.addMerchant(payPalID)
-                let merchant = try await Cashier.connect(
-                    payPalID,
-                    cashier.deps.store,
-                    cashier.deps.sealer,
-                    at: due
-                )
-                for _ in 0..<7 {
-                    let id = try await cashier.subscribe(isTrial: true, merchant: merchant, token: "t\(number)")
-                    try await cashier.work(id, at: due, period: 0)
-                }
-            }
+            let names = ["BREAKER1", "BREAKER2", "BREAKER3"]
+            try await refuse(cashier, names, 6, "PERMISSION_DENIED", at: cashier.start)
+            #expect(try await cashier.deps.store.read { try $0.renewalPauses() }.isEmpty)
+            try await refuse(cashier, ["BREAKER4"], 2, "PERMISSION_DENIED", at: cashier.start)
             let pauses = try await cashier.deps.store.read { try $0.renewalPauses() }
             #expect(pauses.map(\.source) == [.breaker])
+            #expect(pauses.first?.reason == "20 charges of 4 merchants ended with PERMISSION_DENIED within 15 minutes")
+            cashier.paypal.sandbox.clearFaults()
             let one = try await cashier.subscribe(isTrial: true)
-            #expect(try await cashier.work(one, at: due, period: 0) == .snoozed(.seconds(300)))
+            #expect(try await cashier.work(one, at: cashier.start, period: 0) == .snoozed(.seconds(300)))
+        }
+    }
+
+    /// `count` charges of each merchant that are refused with this word.
+    private func refuse(_ cashier: Cashier, _ merchants: [String], _ count: Int, _ issue: String, at now: Date)
+        async throws
+    {
+        cashier.paypal.sandbox.clearFaults()
+        var fault = PayPalFault(.decline, call: "orders.create")
+        fault.issue = issue
+        cashier.paypal.sandbox.add(fault)
+        for payPalID in merchants {
+            cashier.paypal.sandbox.addMerchant(payPalID)
+            let merchant = try await Cashier.connect(payPalID, cashier.deps.store, cashier.deps.sealer, at: now)
+            let token = try await cashier.paypal.vaultToken(of: payPalID)
+            for _ in 0..<count {
+                let id = try await cashier.subscribe(isTrial: true, merchant: merchant, token: token)
+                try await cashier.work(id, at: now, period: 0)
+            }
+        }
+    }
+
+    @Test func `a merchant who is refused more often hides no mistake of ours`() async throws {
+        try await Cashier.open { cashier in
+            try await refuse(cashier, ["ALONE1"], 25, "PAYEE_ACCOUNT_RESTRICTED", at: cashier.start)
+            let most = try await cashier.deps.store.read { [start = cashier.start] in
+                try $0.refusalsAlike(since: start - 60, fewest: 25, merchants: 1)
+            }
+            #expect(most?.what == "PAYEE_ACCOUNT_RESTRICTED")
+            #expect(try await cashier.deps.store.read { try $0.renewalPauses() }.isEmpty)
+            try await refuse(cashier, ["MANY1", "MANY2", "MANY3"], 7, "MALFORMED_REQUEST_JSON", at: cashier.start)
+            #expect(try await cashier.deps.store.read { try $0.renewalPauses() }.map(\.source) == [.breaker])
+        }
+    }
+
+    @Test func `what was refused before a person resumed does not pause again`() async throws {
+        try await Cashier.open { cashier in
+            try await refuse(cashier, ["MANY1", "MANY2", "MANY3"], 7, "MALFORMED_REQUEST_JSON", at: cashier.start)
+            #expect(try await cashier.deps.store.read { try $0.renewalPauses() }.count == 1)
+            let resumed = cashier.start + 120
+            try await cashier.deps.store.transaction { _ = try $0.resumeRenewals(at: resumed) }
+            try await refuse(cashier, ["LATER1"], 1, "MALFORMED_REQUEST_JSON", at: resumed + 60)
+            #expect(try await cashier.deps.store.read { try $0.renewalPauses() }.isEmpty)
+        }
+    }
+
+    @Test func `a worker that was away holds nobody else back`() async throws {
+        try await Cashier.open({ $0.times.sendDeadline = -1 }) { cashier in
+            let (one, other) = (try await cashier.subscribe(), try await cashier.subscribe())
+            let due = try await cashier.due(one, 1)
+            try await cashier.work(one, at: due)
+            #expect(try await cashier.attempts(one).map(\.state) == [.planned])
+            try await cashier.after { $0.times.sendDeadline = 60 }.work(other, at: due)
+            #expect(cashier.captures == 1)
         }
     }
 
@@ -105,6 +166,28 @@ import Testing
 }
 
 @Suite struct `What wakes an operator` {
+    /// Each of them is looked at again in an hour, so that it is never late.
+    @Test func `charges that PayPal does not listen to for days`() async throws {
+        try await Cashier.open { cashier in
+            let id = try await cashier.subscribe()
+            let due = try await cashier.due(id, 1)
+            var fault = PayPalFault(.error, call: "orders.create")
+            fault.status = 401
+            cashier.paypal.sandbox.add(fault)
+            for hour in stride(from: 0.0, through: 50, by: 2) {
+                try await cashier.work(id, at: due + hour * Cashier.hour)
+            }
+            #expect(try await cashier.row(id).status == .active)
+            let (store, late) = (cashier.deps.store, due + 50 * Cashier.hour)
+            let skipped = try #require(RenewalInvariant.all.first { $0.name == "I2" })
+            #expect(try await store.read { try $0.violations(of: skipped, at: due + Cashier.day) }.isEmpty)
+            #expect(try await store.read { try $0.violations(of: skipped, at: late) }.map(\.subscription) == [id])
+            let figures = try await store.read { try $0.renewalFigures(at: late) }
+            #expect(figures.unsent == 1)
+            #expect(figures.oldestUnsent == due)
+        }
+    }
+
     @Test func `a storm of first tries pauses everything, the retries of dunning are no storm`() async throws {
         try await Cashier.open { cashier in
             let token = try await cashier.paypal.vaultToken()

@@ -57,8 +57,9 @@ struct BackfillThriveCart: OperatorCommand {
         var preview: Bool
         var runs: [BooksRunEntry]
         var seconds: Double
-        /// The least time that the limit of requests allows, in a preview.
+        /// The least time that the limit of requests allows, in a preview; absent where there is no limit.
         var leastMinutes: Int?
+        var mostMinutes: Int?
 
         var exitStatus: ExitStatus { runs.contains { $0.needsPerson > 0 } ? .no : .ok }
 
@@ -68,16 +69,22 @@ struct BackfillThriveCart: OperatorCommand {
                     page.line("\(run.mode): the books hold \((run.total ?? run.rows).counted("row")).")
                     page.line("Of the newest \(run.rows), \(run.healed) are new and \(run.agreed) are known.")
                 } else {
-                    run.show(on: &page)
+                    run.show(on: &page, site: site)
                 }
             }
-            if let leastMinutes {
-                page.line("All of it takes between \(leastMinutes) and \(leastMinutes * 60) minutes.")
+            if preview {
+                if let leastMinutes, let mostMinutes {
+                    page.line("All of it takes between \(leastMinutes) and \(mostMinutes.counted("minute")).")
+                }
                 page.line("Nothing was kept. To begin: gatehouse backfill thrivecart --site \(site)")
             } else {
                 page.line("Took \(Int(min(seconds, 1e9).rounded())) s.", .faint)
             }
         }
+    }
+
+    func validate() throws {
+        if let since, since > .now { throw ValidationError("--since must lie in the past.") }
     }
 
     func answer(at desk: Desk) async throws -> Reply {
@@ -96,13 +103,14 @@ struct BackfillThriveCart: OperatorCommand {
         let seconds = (ContinuousClock.now - began).inSeconds
         let rows = runs.reduce(0) { $0 + ($1.total ?? 0) }
         // Between one request for a hundred rows and one more for each of them.
-        let perMinute = max(1, desk.books.requestsPerMinute)
+        let perMinute = desk.books.requestsPerMinute
         return Reply(
             site: site.slug.text,
             preview: preview,
             runs: runs.map { BooksRunEntry($0) },
             seconds: seconds,
-            leastMinutes: preview ? 1 + rows / (100 * perMinute) : nil
+            leastMinutes: preview && perMinute > 0 ? 1 + rows / (100 * perMinute) : nil,
+            mostMinutes: preview && perMinute > 0 ? 1 + (rows + rows / 100) / perMinute : nil
         )
     }
 }

@@ -95,6 +95,8 @@ struct ShowDiscrepancy: OperatorCommand {
     @OptionGroup var output: OutputOptions
 
     struct Reply: Answer {
+        /// Absent where the books are no site's.
+        var site: String?
         var discrepancy: DiscrepancyEntry
         var body: String
 
@@ -102,12 +104,22 @@ struct ShowDiscrepancy: OperatorCommand {
             discrepancy.show(on: &page)
             page.heading("The books say")
             page.block(body)
+            guard discrepancy.state == "found" || discrepancy.state == "person" else { return }
+            let site = site.map { " --site \($0)" } ?? ""
+            page.line(
+                "To look again now, and heal it if it is still so: gatehouse discrepancies heal \(discrepancy.id)\(site)"
+            )
+            page.line("To leave it as it is: gatehouse discrepancies ignore \(discrepancy.id)\(site) --reason WHY")
         }
     }
 
     func answer(at desk: Desk) async throws -> Reply {
-        let found = try await desk.store.read { try $0.discrepancy(id, of: site) }
+        let (found, slug) = try await desk.store.read { transaction in
+            let found = try transaction.discrepancy(id, of: site)
+            return (found, try found.site.flatMap { try transaction.site($0)?.slug.text })
+        }
         return Reply(
+            site: slug,
             discrepancy: DiscrepancyEntry(found),
             body: String(decoding: found.body, as: UTF8.self)
         )

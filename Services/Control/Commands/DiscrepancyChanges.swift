@@ -28,6 +28,7 @@ struct HealDiscrepancy: OperatorCommand {
     func answer(at desk: Desk) async throws -> SettledDiscrepancy {
         let found = try await desk.store.read { try $0.discrepancy(id, of: self.site) }
         if found.state == .ignored { throw CommandProblem.failure("somebody said that it is to stay as it is") }
+        if found.state == .healed { throw CommandProblem.failure("it is healed already") }
         if found.provider == .payPal {
             try await lookAtPayPal(found, desk)
         } else {
@@ -40,12 +41,7 @@ struct HealDiscrepancy: OperatorCommand {
 
     private func lookAtBooks(_ found: Discrepancy, _ desk: Desk) async throws {
         let site = try await desk.store.read { try $0.site(self.site) }
-        guard let books = try await desk.reconciling().books(of: site, in: found.mode) else {
-            throw CommandProblem.failure(
-                "the site \(site.slug) has no API key",
-                fix: "gatehouse site update \(site.slug) --thrivecart-api-key-file FILE"
-            )
-        }
+        let books = try await desk.reconciling().ownBooks(of: site, in: found.mode)
         var options = BooksComparison.Options()
         options.inFlight = 0
         let comparison = BooksComparison(site, in: found.mode, books: books, store: try desk.store, options: options)
@@ -90,7 +86,9 @@ struct IgnoreDiscrepancy: OperatorCommand {
     func answer(at desk: Desk) async throws -> SettledDiscrepancy {
         let now = Date.now
         return try await desk.store.transaction { transaction in
-            var found = try transaction.discrepancy(id, of: self.site)
+            let key = try transaction.discrepancy(id, of: self.site)
+            // So that a run that heals it now is not overruled.
+            var found = try transaction.lockDiscrepancy(key.key, of: key.site) ?? key
             guard found.state != .healed else { throw CommandProblem.failure("it is healed already") }
             found.state = .ignored
             found.reason = reason.trimmingBlanks()

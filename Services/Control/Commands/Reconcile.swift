@@ -6,6 +6,7 @@ import PayPal
 import Postgres
 import ReconciliationJobs
 import Store
+import Synchronization
 import ThriveCart
 
 /// `gatehouse reconcile`: the providers' books beside ours.
@@ -68,32 +69,91 @@ struct RunReconciliation: OperatorCommand {
         var site: String?
         var dryRun: Bool
         var runs: [BooksRunEntry]
+        /// What a dry run found, the first of it.
+        var would: [Rehearsed]?
 
         var exitStatus: ExitStatus { runs.contains { $0.needsPerson > 0 } ? .no : .ok }
 
         func show(on page: inout Page) {
             if dryRun { page.line("Nothing was kept; this is what would be done.", .warning) }
-            for run in runs { run.show(on: &page) }
+            for run in runs { run.show(on: &page, site: site) }
+            guard let would, !would.isEmpty else { return }
+            var table = Table("would be", "what", "order", "item", "happened", "why")
+            for entry in would {
+                table.row(
+                    Table.Cell(entry.state),
+                    Table.Cell(entry.kind),
+                    Table.Cell(entry.order),
+                    Table.Cell(entry.item),
+                    Table.Cell(entry.occurredAt.map { Moment.text($0) }),
+                    Table.Cell(entry.reason)
+                )
+            }
+            page.table(table, otherwise: "")
+            let all = runs.reduce(0) { $0 + $1.healed + $1.waiting + $1.needsPerson }
+            if all > would.count { page.line("And \(all - would.count) more.", .faint) }
         }
+    }
+
+    /// A discrepancy that is not kept.
+    struct Rehearsed: Encodable, Sendable {
+        var provider: String
+        var kind: String
+        var order: String?
+        var item: String?
+        var occurredAt: Date?
+        var state: String
+        var reason: String?
+
+        init(_ discrepancy: Discrepancy) {
+            provider = discrepancy.provider.rawValue
+            kind = discrepancy.kind.rawValue
+            order = discrepancy.order
+            item = discrepancy.item?.description
+            occurredAt = discrepancy.occurredAt
+            state = discrepancy.state.rawValue
+            reason = discrepancy.reason
+        }
+    }
+
+    /// Collects what a dry run finds, as far as it is shown.
+    private final class Rehearsal: Sendable {
+        private let kept = Mutex<[Rehearsed]>([])
+        private static let most = 50
+
+        var found: [Rehearsed] { kept.withLock { $0 } }
+
+        @Sendable func note(_ discrepancy: Discrepancy) {
+            kept.withLock { if $0.count < Self.most { $0.append(Rehearsed(discrepancy)) } }
+        }
+    }
+
+    func validate() throws {
+        if let since, since > .now { throw ValidationError("--since must lie in the past.") }
     }
 
     func answer(at desk: Desk) async throws -> Reply {
         var reply = Reply(site: nil, dryRun: dryRun, runs: [])
+        let rehearsed = Rehearsal()
         let payPal = desk.openPayPal
         if provider == .thriveCart || provider == nil, let site = try await sellingSite(desk, hasPayPal: payPal != nil)
         {
             reply.site = site.slug.text
-            reply.runs += try await desk.readBooks(of: site, wish(), "comparing").map { BooksRunEntry($0) }
+            let wish: BooksRun.Wish = wish(rehearsed.note)
+            reply.runs += try await desk.readBooks(of: site, wish, "comparing").map { BooksRunEntry($0) }
         }
         if provider == .payPal || provider == nil && payPal != nil {
-            reply.runs.append(BooksRunEntry(try await desk.readPayPalBooks(wish())))
+            let wish: PayPalRun.Wish = wish(rehearsed.note)
+            reply.runs.append(BooksRunEntry(try await desk.readPayPalBooks(wish)))
         }
+        if dryRun { reply.would = rehearsed.found }
         return reply
     }
 
-    private func wish<Options>() -> RunWish<Options> {
+    private func wish<Options>(_ rehearsed: @escaping @Sendable (Discrepancy) -> Void) -> RunWish<Options> {
         var comparing = Options()
         comparing.isRehearsal = dryRun
+        comparing.rehearsed = rehearsed
         comparing.inFlight = flight.seconds
         return RunWish(.asked, since: since, comparing: comparing)
     }
@@ -159,7 +219,7 @@ struct BooksRunEntry: Encodable, Sendable {
         endedAt = run.endedAt
     }
 
-    func show(on page: inout Page) {
+    func show(on page: inout Page, site: String?) {
         page.fields([
             "Books": Table.Cell("\(provider), \(mode), \(rows.counted("row")) looked at"),
             "Agreed": Table.Cell("\(agreed)"),
@@ -167,7 +227,7 @@ struct BooksRunEntry: Encodable, Sendable {
             "Waiting": Table.Cell("\(waiting)", waiting > 0 ? .warning : .plain),
             "Need a person": Table.Cell("\(needsPerson)", needsPerson > 0 ? .bad : .plain),
         ])
-        let whose = provider == Provider.payPal.rawValue ? " --provider paypal" : ""
+        let whose = provider == Provider.payPal.rawValue ? " --provider paypal" : site.map { " --site \($0)" } ?? ""
         if needsPerson > 0 { page.line("See: gatehouse discrepancies list\(whose) --state person") }
     }
 }

@@ -30,6 +30,7 @@ struct ResyncMember: OperatorCommand {
     @OptionGroup var output: OutputOptions
 
     struct Reply: Answer {
+        var site: String
         var email: String
         /// Addresses that were asked for.
         var addresses: [String]
@@ -42,12 +43,19 @@ struct ResyncMember: OperatorCommand {
         var exitStatus: ExitStatus { needsPerson > 0 ? .no : .ok }
 
         func show(on page: inout Page) {
+            guard rows > 0 else {
+                page.line("ThriveCart has no transaction of \(addresses.joined(separator: ", "))", .warning)
+                page.line("Other addresses of a member: gatehouse members show \(email) --site \(site)")
+                return
+            }
             page.line(
                 "\(rows.counted("row")) of \(addresses.joined(separator: ", ")): \(agreed) agreed, \(healed) healed",
                 .good
             )
             if waiting > 0 { page.line("\(waiting) wait: a webhook may still be on its way", .warning) }
-            if needsPerson > 0 { page.line("\(needsPerson) need a person: gatehouse discrepancies list", .bad) }
+            if needsPerson > 0 {
+                page.line("\(needsPerson) need a person: gatehouse discrepancies list --site \(site)", .bad)
+            }
         }
     }
 
@@ -56,6 +64,7 @@ struct ResyncMember: OperatorCommand {
         var comparing = BooksComparison.Options()
         comparing.inFlight = flight.seconds
         var reply = Reply(
+            site: site.slug.text,
             email: email.original,
             addresses: [],
             rows: 0,

@@ -23,7 +23,10 @@ struct BooksExamination {
                 .problem(
                     .work,
                     "\(standing.name): the books can't be read: \(problem)",
-                    fix: "gatehouse site update \(standing.name) --thrivecart-api-key-file FILE, then: \(run)"
+                    fix: standing.slug.map {
+                        "gatehouse site update \($0) --thrivecart-api-key-file FILE, then: \(run)"
+                    }
+                        ?? "put the app's client id and secret in PAYPAL_CLIENT_ID and PAYPAL_CLIENT_SECRET, then: \(run)"
                 )
             )
         }

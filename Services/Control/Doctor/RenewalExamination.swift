@@ -39,6 +39,17 @@ struct RenewalExamination {
                 )
             )
         }
+        let unsent = figures.oldestUnsent.map { now.timeIntervalSince($0) } ?? 0
+        if unsent > 2 * 3600, pauses.isEmpty {
+            findings.append(
+                .problem(
+                    .work,
+                    "\(figures.unsent) charges could not be sent, the oldest for \(Span.text(.seconds(Int(min(unsent, 1e9)))))",
+                    fix:
+                        "see why PayPal is not reached, or refuses our client id: the log of renewals says \"PayPal did not answer\""
+                )
+            )
+        }
         return findings.isEmpty ? [.ok(.work, "renewals: \(figures.due) due, nothing waits for a person")] : findings
     }
 }

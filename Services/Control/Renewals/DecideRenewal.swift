@@ -8,16 +8,38 @@ import Store
 
 // What a person decides about one subscription.
 
-/// What was done, and how it stands now.
+/// What was done, how it stands now, and what follows.
 struct RenewalOutcome: Answer {
     var subscription: String
     var done: String
     var status: String
     var nextActionAt: Date?
+    var next: [String]
 
     func show(on page: inout Page) {
         page.line(done, .good)
-        page.fields(["status": Table.Cell(status), "looked at": Table.Cell(nextActionAt.map(Moment.text))])
+        page.fields(["status": Table.Cell(status)])
+        page.heading("What happens next")
+        next.forEach { page.line($0) }
+    }
+}
+
+extension Transaction {
+    fileprivate func outcome(_ done: String, of id: VaultSubscription.ID) throws -> RenewalOutcome {
+        let renewal = try neededRenewal(id)
+        let story = RenewalStory(
+            renewal,
+            periods: try chargePeriods(of: id),
+            pauses: try renewalPauses(),
+            at: .now
+        )
+        return RenewalOutcome(
+            subscription: id.description,
+            done: done,
+            status: renewal.state.status.rawValue,
+            nextActionAt: renewal.state.wakeAt,
+            next: story.next
+        )
     }
 }
 
@@ -26,7 +48,8 @@ struct ResolveRenewal: OperatorCommand {
         commandName: "resolve",
         abstract: "Say what became of a charge that waits for a person.",
         discussion: """
-            Look at PayPal's own pages first: --unpaid charges the period again.
+            Look at PayPal's own pages first: --unpaid lets a charge that nobody could prove go, and the current period is \
+            charged again.
 
             EXAMPLE
               gatehouse renewals resolve 0190f6e2-… --period 3 --paid 2GG279541U471931P
@@ -46,34 +69,62 @@ struct ResolveRenewal: OperatorCommand {
     func validate() throws {
         let said = [paid != nil, unpaid, waive].count { $0 }
         guard said == 1 else { throw ValidationError("say one of --paid CAPTURE, --unpaid, --waive") }
+        guard paid != "" else { throw ValidationError("--paid needs PayPal's id of the capture") }
     }
 
     func answer(at desk: Desk) async throws -> RenewalOutcome {
         let (id, period) = (subscription, period)
         let decision: RenewalDecision = paid.map { .paid(captureID: $0) } ?? (unpaid ? .unpaid : .waive)
-        return try await desk.store.transaction { transaction in
-            let before = try transaction.neededRenewal(id)
-            guard
-                let turn = try transaction.advance(
-                    id,
-                    .resolve(period: period, decision),
-                    from: .byOperator,
-                    at: .now
-                )
-            else { throw CommandProblem.failure("there is no activated subscription \(id)") }
-            guard turn.renewal.state != before.state || !turn.commands.isEmpty else {
-                throw CommandProblem.failure(
-                    "period \(period) does not wait for a person; see: gatehouse renewals explain \(id)"
-                )
-            }
-            try transaction.markAlarmsSeen(of: id, at: .now)
-            return RenewalOutcome(
-                subscription: id.description,
-                done: "Period \(period) is resolved.",
-                status: turn.renewal.state.status.rawValue,
-                nextActionAt: turn.renewal.state.wakeAt
+        do {
+            return try await desk.store.transaction { try $0.resolve(period, of: id, decision) }
+        } catch let error as PostgresError where error.isUniqueViolation("charge_periods_capture_id_key") {
+            throw CommandProblem.failure("capture \(paid ?? "") has paid another period already")
+        }
+    }
+}
+
+extension Transaction {
+    fileprivate func resolve(
+        _ period: Int,
+        of id: VaultSubscription.ID,
+        _ decision: RenewalDecision
+    ) throws -> RenewalOutcome {
+        _ = try neededRenewal(id)
+        let (before, charges) = (try chargePeriods(of: id), try chargeAttempts(of: id, in: [period]))
+        try advance(id, .resolve(period: period, decision), from: .byOperator, at: .now)
+        let (after, settled) = (try chargePeriods(of: id), try chargeAttempts(of: id, in: [period]))
+        guard before != after || charges != settled else {
+            throw CommandProblem.failure(
+                Self.whyNot(period, before.first { $0.number == period }, charges, decision, id)
             )
         }
+        try markAlarmsSeen(of: id, period: period, at: .now)
+        let done =
+            switch decision {
+            case .paid(let capture): "Period \(period) is paid\(capture.map { " by \($0)" } ?? "")."
+            case .unpaid: "Nothing was taken for period \(period) by the charge that waited."
+            case .waive: "Period \(period) is let go: nobody is charged for it."
+            }
+        return try outcome(done, of: id)
+    }
+
+    private static func whyNot(
+        _ number: Int,
+        _ period: ChargePeriod?,
+        _ charges: [ChargeAttempt],
+        _ decision: RenewalDecision,
+        _ id: VaultSubscription.ID
+    ) -> String {
+        let see = "see: gatehouse renewals explain \(id)"
+        guard let period else { return "there is no period \(number) yet; \(see)" }
+        if let open = charges.first(where: { $0.state.isOpen }) {
+            return "period \(number) does not wait for a person: a charge of it is \(open.state.rawValue); \(see)"
+        }
+        if period.status.isOwed, decision == .unpaid {
+            return
+                "no charge of period \(number) waits; to charge it: gatehouse renewals charge-now \(id) --period \(number)"
+        }
+        return "period \(number) does not wait for a person: it is \(period.status.rawValue); \(see)"
     }
 }
 
@@ -82,7 +133,8 @@ struct ChargeRenewalNow: OperatorCommand {
         commandName: "charge-now",
         abstract: "Charge a due period now, without waiting for day 3 or day 7.",
         discussion: """
-            A decline of it spends no step of dunning. A period in review is charged by naming it.
+            Between two steps of dunning a decline of it spends none. A period in review is charged by naming it. Nothing \
+            is charged before it is due.
 
             EXAMPLE
               gatehouse renewals charge-now 0190f6e2-…
@@ -97,153 +149,71 @@ struct ChargeRenewalNow: OperatorCommand {
     @OptionGroup var output: OutputOptions
 
     func answer(at desk: Desk) async throws -> RenewalOutcome {
-        let id = subscription
-        let renewal = try await desk.store.read { try $0.neededRenewal(id) }
-        let number = period ?? renewal.state.current
-        guard renewal.state.status.renews else {
-            throw CommandProblem.failure("the subscription has ended: nothing is charged any more")
+        let (id, wanted) = (subscription, period)
+        let (number, merchant, hasBegun, isPaused) = try await desk.store.read { transaction in
+            let renewal = try transaction.neededRenewal(id)
+            let number = wanted ?? renewal.state.current
+            let row = try transaction.chargePeriods(of: id).first { $0.number == number }
+            if let problem = Self.whyNot(number, row, renewal.state, id, at: .now) {
+                throw CommandProblem.failure(problem)
+            }
+            let merchant = renewal.subscription.merchant
+            return (number, merchant, row != nil, try !transaction.renewalPauses(for: merchant).isEmpty)
         }
         // A period that no try was made for yet is charged by an ordinary look.
-        let hasBegun = try await desk.store.read { transaction in
-            try transaction.chargePeriods(of: id).contains { $0.number == number }
-        }
         try await desk.queues.enqueue(
-            ChargeRenewal(
-                subscription: id,
-                merchant: renewal.subscription.merchant,
-                period: number,
-                isWanted: hasBegun
-            )
+            ChargeRenewal(subscription: id, merchant: merchant, period: number, isWanted: hasBegun)
         )
-        return RenewalOutcome(
-            subscription: id.description,
-            done: "Period \(number) is charged by the next free worker.",
-            status: renewal.state.status.rawValue,
-            nextActionAt: renewal.state.wakeAt
-        )
+        let when = isPaused ? "when charging is resumed" : "by the next free worker"
+        return try await desk.store.read { try $0.outcome("Period \(number) is charged \(when).", of: id) }
+    }
+
+    private static func whyNot(
+        _ number: Int,
+        _ period: ChargePeriod?,
+        _ state: RenewalState,
+        _ id: VaultSubscription.ID,
+        at now: Date
+    ) -> String? {
+        guard state.status.renews, state.endedAt == nil else {
+            return state.status == .activating
+                ? "its first charge is sent when the shop asks for it, and by nobody else"
+                : "the subscription has ended: nothing is charged any more"
+        }
+        if let open = state.attempts.first(where: { $0.state.isOpen }) {
+            return
+                "a charge of period \(open.key.period) is \(open.state.rawValue): nothing else is charged meanwhile; see: gatehouse renewals explain \(id)"
+        }
+        if let period {
+            return period.status.isOwed ? nil : "period \(number) is \(period.status.rawValue): it is not charged"
+        }
+        guard number == state.current, let due = state.due(number) else { return "there is no period \(number) yet" }
+        return due <= now ? nil : "period \(number) comes due at \(Moment.text(due)): nothing is charged before"
     }
 }
 
-// MARK: Stopping everything
-
-struct PauseReply: Answer {
-    var done: String
-    var pauses: [PauseEntry]
-
-    func show(on page: inout Page) {
-        page.line(done)
-        PauseEntry.show(pauses, on: &page)
-    }
-}
-
-struct PauseRenewals: OperatorCommand {
+struct SeeRenewalAlarms: OperatorCommand {
     static let configuration = CommandConfiguration(
-        commandName: "pause",
-        abstract: "Charge nobody until resumed.",
+        commandName: "seen",
+        abstract: "Say that you have looked at a subscription's alarms, and done what there was to do.",
         discussion: """
-            What was sent already is still followed up when it is resumed; webhooks go on to be applied.
+            They are no longer listed by: gatehouse renewals due. What waits for a decision is listed until it is resolved.
 
             EXAMPLE
-              gatehouse renewals pause --reason "PayPal is being migrated"
-              gatehouse renewals pause --merchant 0190f6e2-… --reason "chargebacks"
+              gatehouse renewals seen 0190f6e2-…
             """
     )
 
-    @Option(help: "Why, for whoever finds it paused.") var reason: String
-    @Option(help: "Only this merchant.", transform: RenewalReading.merchant) var merchant: Merchant.ID?
+    @Argument(help: "The subscription's id.", transform: RenewalReading.subscription) var subscription:
+        VaultSubscription.ID
     @OptionGroup var output: OutputOptions
 
-    func answer(at desk: Desk) async throws -> PauseReply {
-        let (merchant, reason) = (merchant, reason)
+    func answer(at desk: Desk) async throws -> RenewalOutcome {
+        let id = subscription
         return try await desk.store.transaction { transaction in
-            let isNew = try transaction.pauseRenewals(of: merchant, by: .byOperator, reason: reason, at: .now)
-            return PauseReply(
-                done: isNew ? "Charging is paused." : "It was paused already.",
-                pauses: try transaction.renewalPauses().map(PauseEntry.init)
-            )
-        }
-    }
-}
-
-struct ResumeRenewals: OperatorCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "resume",
-        abstract: "End all pauses, whoever made them.",
-        discussion: """
-            EXAMPLE
-              gatehouse renewals resume
-              gatehouse renewals resume --merchant 0190f6e2-…
-            """
-    )
-
-    @Option(help: "Only the pauses of this merchant.", transform: RenewalReading.merchant) var merchant: Merchant.ID?
-    @OptionGroup var output: OutputOptions
-
-    func answer(at desk: Desk) async throws -> PauseReply {
-        let merchant = merchant
-        return try await desk.store.transaction { transaction in
-            let count = try transaction.resumeRenewals(of: merchant, at: .now)
-            return PauseReply(
-                done: count == 0 ? "Nothing was paused." : "Charging goes on.",
-                pauses: try transaction.renewalPauses().map(PauseEntry.init)
-            )
-        }
-    }
-}
-
-// MARK: What a merchant chooses
-
-struct ChooseRenewals: OperatorCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "choose",
-        abstract: "Set what differs from merchant to merchant.",
-        discussion: """
-            --guards-invoices says that the merchant's PayPal setting "Block accidental payments" was seen to work: then \
-            a charge that nobody could look up is replaced instead of waiting for a person.
-
-            EXAMPLE
-              gatehouse renewals choose 0190f6e2-… --dunning-mail owner@example.com
-              gatehouse renewals choose 0190f6e2-… --guards-invoices
-            """
-    )
-
-    @Argument(help: "The merchant's id.", transform: RenewalReading.merchant) var merchant: Merchant.ID
-    @Option(help: "Who is written to when a renewal is declined; '-' for nobody.") var dunningMail: String?
-    @Flag(inversion: .prefixedNo, help: "PayPal refuses a second payment of one invoice.") var guardsInvoices: Bool?
-    @OptionGroup var output: OutputOptions
-
-    struct Reply: Answer {
-        var merchant: String
-        var dunningMail: String?
-        var guardsInvoices: Bool
-
-        func show(on page: inout Page) {
-            page.fields([
-                "merchant": Table.Cell(merchant),
-                "dunning mail": Table.Cell(dunningMail),
-                "guards invoices": Table.Cell(guardsInvoices ? "yes" : "no"),
-            ])
-        }
-    }
-
-    func answer(at desk: Desk) async throws -> Reply {
-        let (merchant, mail, guards) = (merchant, dunningMail, guardsInvoices)
-        return try await desk.store.transaction { transaction in
-            guard try transaction.merchant(merchant) != nil else {
-                throw CommandProblem.failure("there is no merchant \(merchant)")
-            }
-            var choices = try transaction.renewalChoices(of: merchant)
-            if let guards { choices.guardsInvoices = guards }
-            if let mail {
-                choices.dunningMail = mail == "-" ? nil : EmailAddress(mail)
-                if mail != "-", choices.dunningMail == nil { throw ValidationError("'\(mail)' is no address") }
-            }
-            try transaction.save(choices, of: merchant)
-            return Reply(
-                merchant: merchant.description,
-                dunningMail: choices.dunningMail?.original,
-                guardsInvoices: choices.guardsInvoices
-            )
+            let count = try transaction.markAlarmsSeen(of: id, at: .now)
+            guard count > 0 else { throw CommandProblem.failure("there is no alarm of \(id) that nobody has seen") }
+            return try transaction.outcome(count == 1 ? "One alarm is seen." : "\(count) alarms are seen.", of: id)
         }
     }
 }

@@ -10,7 +10,7 @@ struct Invariants: OperatorCommand {
         abstract: "Check what must always hold of renewals, in our books and PayPal's.",
         discussion: """
             The renewals process does the same every hour. When a grave one is violated nobody is charged until: \
-            gatehouse renewals resume. Where PayPal's credentials are set, payments are looked up there. Exit status 3 \
+            gatehouse renewals resume. What was found by then is known, and pauses nobody again. Where PayPal's credentials are set, payments are looked up there. Exit status 3 \
             when something is wrong.
 
             EXAMPLE
@@ -59,6 +59,8 @@ struct Invariants: OperatorCommand {
 
         var checked: [Checked]
         var pauses: [PauseEntry]
+        /// Violations after which a person has resumed.
+        var known: Set<String>
 
         var exitStatus: ExitStatus { checked.allSatisfy(\.violations.isEmpty) ? .ok : .no }
 
@@ -72,8 +74,12 @@ struct Invariants: OperatorCommand {
             for violation in checked.flatMap(\.violations) {
                 let whose = violation.subscription.map { "\($0)" } ?? "all"
                 let period = violation.period.map { ".\($0)" } ?? ""
-                page.line("\(violation.invariant) \(whose)\(period): \(violation.detail)", .bad)
+                let isKnown = known.contains(violation.key) ? " (known: a person has resumed since)" : ""
+                page.line("\(violation.invariant) \(whose)\(period): \(violation.detail)\(isKnown)", .bad)
             }
+            guard exitStatus != .ok else { return }
+            page.line("Look at each: gatehouse renewals explain SUBSCRIPTION")
+            if !pauses.isEmpty { page.line("When they are made good: gatehouse renewals resume") }
         }
     }
 
@@ -89,6 +95,10 @@ struct Invariants: OperatorCommand {
         let verdicts = try await check.run(at: .now)
         if !lookOnly { try await check.pause(for: verdicts, at: .now) }
         let pauses = try await store.read { try $0.renewalPauses() }
-        return Reply(checked: verdicts.map(Reply.Checked.init), pauses: pauses.map(PauseEntry.init))
+        return Reply(
+            checked: verdicts.map(Reply.Checked.init),
+            pauses: pauses.map(PauseEntry.init),
+            known: try await check.known()
+        )
     }
 }

@@ -11,7 +11,7 @@ struct RenewalsCommand: AsyncParsableCommand {
         abstract: "Charges of vault subscriptions: what is due, what happened, what a person decides.",
         subcommands: [
             DueRenewalsCommand.self, ShowRenewal.self, ExplainRenewal.self, ResolveRenewal.self, ChargeRenewalNow.self,
-            PauseRenewals.self, ResumeRenewals.self, ChooseRenewals.self,
+            SeeRenewalAlarms.self, PauseRenewals.self, ResumeRenewals.self, ChooseRenewals.self,
         ]
     )
 }
@@ -69,18 +69,28 @@ struct DueRenewalsCommand: OperatorCommand {
             var at: Date
         }
 
+        struct Waiting: Encodable, Sendable {
+            var subscription: String
+            var period: Int
+            var why: String
+            var since: Date
+        }
+
         var pauses: [PauseEntry]
         var due: Int
+        var unsent: Int
         var indeterminate: Int
         var settling: Int
         var review: Int
         var next: [Due]
+        var waiting: [Waiting]
         var alarms: [Alarm]
 
         func show(on page: inout Page) {
             PauseEntry.show(pauses, on: &page)
             page.fields([
                 "due now": Table.Cell("\(due)"),
+                "could not be sent": Table.Cell("\(unsent)", unsent > 0 ? .warning : .plain),
                 "outcome unknown": Table.Cell("\(indeterminate)", indeterminate > 0 ? .warning : .plain),
                 "settling at PayPal": Table.Cell("\(settling)"),
                 "wait for a person": Table.Cell("\(review)", review > 0 ? .bad : .plain),
@@ -91,6 +101,20 @@ struct DueRenewalsCommand: OperatorCommand {
                 table.row(Table.Cell(due.subscription), Table.Cell("\(due.period)"), Table.Cell(Moment.text(due.at)))
             }
             page.table(table, otherwise: "Nothing is due.")
+            if !waiting.isEmpty {
+                page.heading("Waits for a person")
+                var undecided = Table("subscription", .number("period"), "why", "since")
+                for one in waiting {
+                    undecided.row(
+                        Table.Cell(one.subscription),
+                        Table.Cell("\(one.period)"),
+                        Table.Cell(one.why, .bad),
+                        Table.Cell(Moment.text(one.since))
+                    )
+                }
+                page.table(undecided, otherwise: "")
+                page.line("To decide: gatehouse renewals explain SUBSCRIPTION")
+            }
             guard !alarms.isEmpty else { return }
             page.heading("To look at")
             var open = Table("subscription", .number("period"), "what", "detail", "since")
@@ -104,6 +128,7 @@ struct DueRenewalsCommand: OperatorCommand {
                 )
             }
             page.table(open, otherwise: "")
+            page.line("When you have seen to it: gatehouse renewals seen SUBSCRIPTION")
         }
     }
 
@@ -115,11 +140,21 @@ struct DueRenewalsCommand: OperatorCommand {
             return Reply(
                 pauses: try transaction.renewalPauses().map(PauseEntry.init),
                 due: figures.due,
+                unsent: figures.unsent,
                 indeterminate: figures.indeterminate,
                 settling: figures.settling,
                 review: figures.review,
                 next: try transaction.dueRenewals(by: now, limit: limit).map {
                     Reply.Due(subscription: $0.subscription.description, period: $0.period, at: $0.at)
+                },
+                waiting: try transaction.undecidedRenewals(limit: limit).map {
+                    Reply.Waiting(
+                        subscription: $0.subscription.description,
+                        period: $0.period,
+                        why: $0.isCharge
+                            ? "nobody can prove what became of its charge" : "came due beside an older one",
+                        since: $0.since
+                    )
                 },
                 alarms: try transaction.chargeAlarms(limit: limit).map {
                     Reply.Alarm(
@@ -187,7 +222,7 @@ struct ShowRenewal: OperatorCommand {
                 "status": Table.Cell(status),
                 "amount": Table.Cell(amount),
                 "next period": Table.Cell("\(nextPeriod)"),
-                "looked at": Table.Cell(nextActionAt.map(Moment.text)),
+                "next look": Table.Cell(nextActionAt.map(Moment.text) ?? "none"),
             ])
             page.heading("Periods")
             var table = Table(.number("period"), "due", "status", .number("declines"), "capture")

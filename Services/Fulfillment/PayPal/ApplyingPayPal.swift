@@ -113,13 +113,20 @@ extension Transaction {
         _ delivery: PayPalDelivery,
         at now: Date
     ) throws {
-        guard let merchant = found.only, let orderID = fact.orderID ?? found.order?.id, let amount = fact.amount else {
-            return
-        }
-        if let customID = fact.customID, let known = fact.known(order: orderID) {
+        guard let merchant = found.only, let amount = fact.amount else { return }
+        let knownOrder = fact.orderID ?? found.order?.id
+        if let customID = fact.customID {
             // A renewal learns what became of it, although the answer to whoever charged it may have been lost.
-            try learnOfCharge(customID: customID, invoiceID: fact.invoiceID, of: merchant.id, known, at: now)
+            try learnOfCharge(
+                customID: customID,
+                invoiceID: fact.invoiceID,
+                amount: amount,
+                of: merchant.id,
+                fact.known(order: knownOrder),
+                at: now
+            )
         }
+        guard let orderID = knownOrder else { return }
         let order = PayPalOrder(
             id: orderID,
             merchant: merchant.id,
@@ -197,8 +204,8 @@ extension Transaction {
 }
 
 extension PayPalEvent.CaptureFact {
-    /// What is so for good, or under way; nil for what comes after a payment.
-    fileprivate func known(order: String) -> ChargeFact? {
+    /// What is so for good, or under way.
+    fileprivate func known(order: String?) -> ChargeFact {
         switch status {
         case .completed, .partiallyRefunded, .refunded, .reversed: .captured(id: id, order: order)
         case .pending: .settling(order: order)

@@ -17,6 +17,7 @@ package struct BooksComparison: Sendable {
         package var hearers = Hearers.everybody
         /// Finds, heals in a transaction that is undone, and keeps nothing.
         package var isRehearsal = false
+        package var rehearsed: @Sendable (Discrepancy) -> Void = { _ in }
         /// False for a back-fill: what it brings was never missed.
         package var keepsHealed = true
         /// Orders that nobody told us of, and that are older than this, are a back-fill's business.
@@ -27,12 +28,13 @@ package struct BooksComparison: Sendable {
         package init() {}
     }
 
-    private let store: Store
-    private let site: Site
-    private let mode: Mode
-    private let books: ThriveCartAPI
-    private let options: Options
-    private let now: @Sendable () -> Date
+    let store: Store
+    let site: Site
+    let mode: Mode
+    let books: ThriveCartAPI
+    let options: Options
+    let now: @Sendable () -> Date
+    let silence = Silence()
 
     package init(
         _ site: Site,
@@ -50,17 +52,22 @@ package struct BooksComparison: Sendable {
         self.now = now
     }
 
-    private var account: String { site.thriveCartAccount ?? "" }
+    var account: String { site.thriveCartAccount ?? "" }
 
     // MARK: A page
 
     /// Looks at rows, the newest first as they came. Throws what keeps the page from being done; it may be done again.
-    /// - Parameter edge: the end of the page before; afterwards this one's.
+    /// - Parameters:
+    ///   - edge: the end of the page before; afterwards this one's.
+    ///   - askedAt: by our clock, when the rows were asked for; nil is now. So they say how subscriptions stood.
     package func look(
         at rows: [PostValue],
-        after edge: inout PageEdge
+        after edge: inout PageEdge,
+        askedAt: Date? = nil
     ) async throws -> Reconciliation.Counts {
+        let askedAt = (askedAt ?? now()).inWholeSeconds
         let page = try findings(rows)
+        try await endIgnored(among: page)
         let sorted = try await sorted(edge.neighbours(of: page) + page)
         edge.move(over: page, sorted)
         var counts = Reconciliation.Counts()
@@ -72,11 +79,11 @@ package struct BooksComparison: Sendable {
             var waiting = groups.makeIterator()
             for _ in 0..<max(1, options.concurrency) {
                 guard let group = waiting.next() else { break }
-                tasks.addTask { try await look(atOneCustomer: group) }
+                tasks.addTask { try await look(atOneCustomer: group, askedAt) }
             }
             while let done = try await tasks.next() {
                 counts.add(done)
-                if let group = waiting.next() { tasks.addTask { try await look(atOneCustomer: group) } }
+                if let group = waiting.next() { tasks.addTask { try await look(atOneCustomer: group, askedAt) } }
             }
         }
         return counts
@@ -115,22 +122,27 @@ package struct BooksComparison: Sendable {
             }
     }
 
-    private func ledgers(of findings: [Finding]) async throws -> [String: Order] {
+    func ledgers(of findings: [Finding]) async throws -> [String: Order] {
+        try await store.read { try ledgers(of: findings, in: $0) }
+    }
+
+    func ledgers(of findings: [Finding], in transaction: Transaction) throws -> [String: Order] {
         let numbers = Set(findings.compactMap { $0.event.order?.number })
-        return try await store.read { transaction in
-            try transaction.orders(
-                numbered: numbers,
-                at: .thriveCart,
-                account: account,
-                mode: mode,
-                of: site.id
-            )
-            .mapValues(\.ledger)
-        }
+        return try transaction.orders(
+            numbered: numbers,
+            at: .thriveCart,
+            account: account,
+            mode: mode,
+            of: site.id
+        )
+        .mapValues(\.ledger)
     }
 
     /// Healed in the order in which things happened; then how subscriptions stand is looked at, once each.
-    private func look(atOneCustomer group: [SortedFinding]) async throws -> Reconciliation.Counts {
+    private func look(
+        atOneCustomer group: [SortedFinding],
+        _ askedAt: Date
+    ) async throws -> Reconciliation.Counts {
         var counts = Reconciliation.Counts()
         var record = CustomerRecord(books: books)
         for witness in group where witness.acquaintance == .witness {
@@ -146,10 +158,25 @@ package struct BooksComparison: Sendable {
             if let number = sorted.finding.event.order?.number { ledgers[number] = sorted.ledger }
         }
         if !unknown.isEmpty { ledgers = try await self.ledgers(of: findings) }
-        for finding in standings(among: findings, ledgers) {
-            counts.count(try await heal(finding, asking: &record))
+        for finding in standings(among: findings, ledgers, askedAt) {
+            let outcome = try await heal(finding, asking: &record)
+            // The row itself was counted as agreed already.
+            if outcome != .agreed { counts.count(outcome) }
         }
         return counts
+    }
+
+    /// Who is told to leave a pause as it is has not said so of the next one: a subscription that stands otherwise by now
+    /// has ended it.
+    private func endIgnored(among findings: [Finding]) async throws {
+        if options.isRehearsal { return }
+        let over = findings.flatMap { finding -> [String] in
+            guard let state = finding.entry.rowState, finding.item != nil else { return [] }
+            return BookEntry.State.allCases.filter { $0 != state }.map(finding.key(of:))
+        }
+        if over.isEmpty { return }
+        let moment = now()
+        try await store.transaction { try $0.endIgnored(among: over, of: site.id, at: moment) }
     }
 
     private func isBeforeHorizon(_ finding: Finding) -> Bool {
@@ -158,7 +185,7 @@ package struct BooksComparison: Sendable {
     }
 
     /// Subscriptions that stand otherwise in the books than with us, each by its newest row.
-    private func standings(among findings: [Finding], _ ledgers: [String: Order]) -> [Finding] {
+    private func standings(among findings: [Finding], _ ledgers: [String: Order], _ askedAt: Date) -> [Finding] {
         var seen: Set<String> = []
         return findings.compactMap { finding in
             guard let state = finding.entry.rowState, let item = finding.item,
@@ -171,7 +198,8 @@ package struct BooksComparison: Sendable {
                 beginning(
                     of: state,
                     known,
-                    among: findings.filter { $0.item == item && $0.event.order?.number == number }
+                    among: findings.filter { $0.item == item && $0.event.order?.number == number },
+                    askedAt
                 ),
                 known.newestMoment.addingTimeInterval(1)
             )
@@ -181,141 +209,16 @@ package struct BooksComparison: Sendable {
     }
 
     /// Since when the books prove that a subscription stands so: it runs again since money was taken after the pause,
-    /// else since we see it.
-    private func beginning(of state: BookEntry.State, _ known: OrderItem, among rows: [Finding]) -> Date {
-        let now = now().inWholeSeconds
+    /// else since they were asked. What we hear of later is newer than that.
+    private func beginning(
+        of state: BookEntry.State,
+        _ known: OrderItem,
+        among rows: [Finding],
+        _ askedAt: Date
+    ) -> Date {
         guard state == .active, let pause = known.pauseInForce,
             let paidAt = rows.filter({ $0.kind == .payment }).compactMap(\.entry.bookedAt).max(), paidAt > pause.at
-        else { return now }
-        return min(paidAt, now)
-    }
-
-    // MARK: One finding
-
-    private func heal(_ finding: Finding, asking record: inout CustomerRecord) async throws -> Outcome {
-        let kept = try await store.read { try $0.discrepancy(keyed: finding.key, of: site.id) }
-        if kept?.state == .ignored { return .agreed }
-        if finding.kind == .unreadable {
-            return try await keep(finding, .person, "it names no order or item that we can read")
-        }
-        let customer = try await record.of(finding.entry.email)
-        switch finding.confirmed(by: customer) {
-        case .contradicted(let reason):
-            return try await keep(finding, .person, reason)
-        case .confirmed(let entry):
-            let foundBefore = kept.flatMap { $0.state == .healed ? nil : $0 }
-            if finding.takesAway, isTooYoung(finding, foundAt: foundBefore?.foundAt) {
-                return try await keep(finding, .found, "a webhook may still be on its way")
-            }
-            return try await apply(try Finding(entry, account: account))
-        }
-    }
-
-    /// By the provider's clock where the row has a time, else by when we found it. Source: rule H3.
-    private func isTooYoung(_ finding: Finding, foundAt: Date?) -> Bool {
-        let end = now().addingTimeInterval(-options.inFlight)
-        if let foundAt, foundAt <= end { return false }
-        guard finding.entry.state == nil, let bookedAt = finding.entry.bookedAt else { return options.inFlight > 0 }
-        return bookedAt > end && options.inFlight > 0
-    }
-
-    private func keep(_ finding: Finding, _ state: Discrepancy.State, _ reason: String) async throws -> Outcome {
-        if !options.isRehearsal {
-            let discrepancy = finding.discrepancy(of: site.id, state, reason, at: now())
-            try await store.transaction { try $0.save(discrepancy) }
-        }
-        return state == .person ? .person : .waiting
-    }
-
-    /// Writes down by its own name what the ledger holds by another, so that what happened near it is not taken for it.
-    private func hear(_ witness: Finding, asking record: inout CustomerRecord) async throws {
-        guard case .confirmed(let entry) = witness.confirmed(by: try await record.of(witness.entry.email)) else {
-            return
-        }
-        _ = try await apply(try Finding(entry, account: account))
-    }
-
-    private func apply(_ finding: Finding) async throws -> Outcome {
-        let moment = now()
-        let delivery = InboundDelivery(
-            site: site.id,
-            provider: .thriveCart,
-            source: .reconciliation,
-            receivedAt: moment,
-            body: finding.entry.body
-        )
-        do {
-            return try await store.transaction { transaction in
-                let kept = try transaction.lockDiscrepancy(finding.key, of: site.id)
-                if kept?.state == .ignored { return .agreed }
-                try transaction.tell(only: options.hearers)
-                let applied = try transaction.apply(delivery, at: moment)
-                // By another road, and never missed.
-                let isKnown = if case .kept(_, .known) = applied { kept == nil } else { false }
-                let outcome = isKnown ? .agreed : try settle(applied, finding, in: transaction, moment)
-                if options.isRehearsal { throw Undone(outcome: outcome) }
-                return outcome
-            }
-        } catch let undone as Undone {
-            return undone.outcome
-        }
-    }
-
-    private func settle(
-        _ applied: Applied,
-        _ finding: Finding,
-        in transaction: Transaction,
-        _ moment: Date
-    ) throws -> Outcome {
-        switch applied {
-        case .kept(let event, let verdict):
-            if options.keepsHealed {
-                try transaction.save(
-                    finding.discrepancy(of: site.id, .healed, verdict.reason, event: event, at: moment)
-                )
-            }
-            return .healed
-        case .known:
-            try transaction.save(
-                finding.discrepancy(of: site.id, .person, "it was applied before, without effect", at: moment)
-            )
-            return .person
-        case .noSite: return .agreed
-        }
-    }
-
-    private struct Undone: Error {
-        var outcome: Outcome
-    }
-
-    // MARK: What was found before
-
-    /// Looks again at what was too young. Answers what became of it.
-    package func lookAgain() async throws -> Reconciliation.Counts {
-        let end = now().addingTimeInterval(-options.inFlight)
-        return try await store.lookAgain(at: .thriveCart, of: site.id, in: mode, foundBy: end, lookAgain(at:))
-    }
-
-    package func lookAgain(at discrepancy: Discrepancy) async throws -> Outcome {
-        guard var entry = BookEntry(body: discrepancy.body) else { return .person }
-        var finding = try Finding(entry, account: account)
-        let ledger = try await ledgers(of: [finding]).values.first
-        let known = finding.item.flatMap { ledger?.item($0) }
-        let isOnlyItem = ledger?.onlyItem == finding.item
-        var isSo = ledger?.knows(finding.event) != true
-        if let state = entry.state {
-            isSo = known.map { state.disagrees(with: $0, isOnlyItem: isOnlyItem) } ?? true
-            if let known, let observed = entry.observedAt, observed <= known.newestMoment {
-                entry.observedAt = known.newestMoment.addingTimeInterval(1)
-                finding = try Finding(entry, account: account)
-            }
-        }
-        guard isSo else {
-            let settled = finding.discrepancy(of: site.id, .healed, "a webhook told it", at: now())
-            try await store.transaction { try $0.save(settled) }
-            return .healed
-        }
-        var record = CustomerRecord(books: books)
-        return try await heal(finding, asking: &record)
+        else { return askedAt }
+        return min(paidAt, askedAt)
     }
 }

@@ -43,10 +43,9 @@ package struct BooksRun: Sendable {
         _ wish: Wish,
         progress: @escaping @Sendable (Reconciliation) -> Void = { _ in }
     ) async throws -> Reconciliation {
-        guard let books = try await dependencies.books(of: site, in: mode) else { throw ReconciliationProblem.noKey }
         let fresh = try await fresh(wish)
         do {
-            return try await read(books, wish, fresh, progress)
+            return try await read(wish, fresh, progress)
         } catch let error where !wish.comparing.isRehearsal && Self.isRefusal(error) {
             // Books that we may not read are not empty: that nothing was compared is told until it is put right.
             try await keeping.fail(fresh, "\(error)")
@@ -55,12 +54,11 @@ package struct BooksRun: Sendable {
     }
 
     private func read(
-        _ books: ThriveCartAPI,
         _ wish: Wish,
         _ fresh: Reconciliation,
         _ progress: @escaping @Sendable (Reconciliation) -> Void
     ) async throws -> Reconciliation {
-        guard try await books.account() == site.thriveCartAccount else { throw ReconciliationProblem.otherAccount }
+        let books = try await dependencies.ownBooks(of: site, in: mode)
         var comparing = wish.comparing
         if wish.kind != .backfill { comparing.horizon = try await horizon(wish) }
         let comparison = BooksComparison(
@@ -74,7 +72,10 @@ package struct BooksRun: Sendable {
         return try await keeping.run(fresh, isRehearsal: comparing.isRehearsal) { run, save in
             try await pages(of: books, run, comparison, save, progress)
         } lookAgain: {
-            try await comparison.lookAgain()
+            // What the daily comparison found is not a back-fill's, which tells nobody.
+            if wish.kind == .backfill { return Reconciliation.Counts() }
+            try await comparison.settleWhatWasTold()
+            return try await comparison.lookAgain()
         }
     }
 
@@ -90,13 +91,12 @@ package struct BooksRun: Sendable {
 
     private func fresh(_ wish: Wish) async throws -> Reconciliation {
         let moment = now()
-        let floor = wish.kind == .backfill ? wish.since : try await self.floor(wish, at: moment)
         return Reconciliation(
             site: site.id,
             provider: .thriveCart,
             mode: mode,
             kind: wish.kind,
-            floor: floor,
+            floor: wish.kind == .backfill ? wish.since : try await floor(wish, at: moment),
             at: moment
         )
     }
@@ -105,25 +105,35 @@ package struct BooksRun: Sendable {
     /// nowhere but in how a subscription stands.
     private func floor(_ wish: Wish, at moment: Date) async throws -> Date {
         if let since = wish.since { return since }
-        let (seen, open) = try await dependencies.store.read { transaction in
-            (
-                try transaction.reconciledUpTo(of: site.id, at: .thriveCart, in: mode),
-                try transaction.oldestOpenPayment(of: site.id, at: .thriveCart, in: mode, now: moment)
-            )
+        let seen = try await seen(at: moment)
+        let open = try await dependencies.store.read { transaction in
+            try transaction.oldestOpenPayment(of: site.id, at: .thriveCart, in: mode, now: moment)
         }
-        let since = seen.map { $0.addingTimeInterval(-Self.overlap) }
+        return max(moment.addingTimeInterval(-Self.furthest), min(seen, open ?? seen))
+    }
+
+    /// What must be seen again, and from there on all that was never seen.
+    private func seen(at moment: Date) async throws -> Date {
+        let newest = try await dependencies.store.read { transaction in
+            try transaction.reconciledUpTo(of: site.id, at: .thriveCart, in: mode)
+        }
         let deepest = moment.addingTimeInterval(-Self.furthest)
-        return max(deepest, [since ?? deepest, open ?? .distantFuture].min() ?? deepest)
+        return max(deepest, newest?.addingTimeInterval(-Self.overlap) ?? deepest)
     }
 
     /// Whoever bought before we could read the books was never missed: that is for a back-fill, which sends no letters.
     private func horizon(_ wish: Wish) async throws -> Date? {
-        if let since = wish.since { return since }
-        return try await dependencies.store.read { transaction in
-            if try transaction.hasBackfilled(site.id, from: .thriveCart, in: mode) { return nil }
-            let key = try transaction.apiKey(of: site.id, at: .thriveCart)
-            return key.map { $0.createdAt.addingTimeInterval(-Self.overlap) }
+        let (key, backfill) = try await dependencies.store.read { transaction in
+            (
+                try transaction.apiKey(of: site.id, at: .thriveCart),
+                try transaction.backfills(of: site.id, from: .thriveCart, in: mode)
+            )
         }
+        guard backfill != .whole, let key else { return nil }
+        var horizons = [key.createdAt.addingTimeInterval(-Self.overlap)]
+        if case .part(let floor) = backfill { horizons.append(floor) }
+        if let since = wish.since { horizons.append(since) }
+        return horizons.min()
     }
 
     // MARK: Page after page
@@ -139,20 +149,37 @@ package struct BooksRun: Sendable {
         var edge = PageEdge()
         // A run that was interrupted saw this page's end already.
         if run.page > 1 { edge = try await comparison.edge(of: books.transactions(page: run.page - 1).rows) }
+        let seen = try await seen(at: run.startedAt)
         progress(run)
         while true {
             try Task.checkCancellation()
-            let page = try await books.transactions(page: run.page)
-            if run.page == 1 { run.newest = page.rows.lazy.compactMap(\.bookedAt).first }
+            let askedAt = now()
+            var page = try await books.transactions(page: run.page)
             run.total = page.total ?? run.total
-            if page.rows.isEmpty { break }
-            run.counts.add(try await comparison.look(at: page.rows, after: &edge))
+            if page.rows.isEmpty, isShort(run) { page = try await books.transactions(page: run.page) }
+            if run.page == 1 { run.newest = page.rows.lazy.compactMap(\.bookedAt).first.map { min($0, run.startedAt) } }
+            if page.rows.isEmpty {
+                if isShort(run) { run.newest = nil }
+                break
+            }
+            run.counts.add(try await comparison.look(at: page.rows, after: &edge, askedAt: askedAt))
             run.page += 1
             try await save(run)
             progress(run)
-            if let floor = run.floor, let oldest = page.rows.compactMap(\.bookedAt).min(), oldest < floor { break }
+            if let floor = run.floor, isBelow(floor, page) { break }
         }
+        // The next run begins where this one has seen all that was new, and nowhere else.
+        if let floor = run.floor, floor > seen { run.newest = nil }
         return run
+    }
+
+    /// Whether the books say that they hold more than they have shown.
+    private func isShort(_ run: Reconciliation) -> Bool { run.counts.rows < run.total ?? 0 }
+
+    /// By most of its rows: one with a strange date ends nothing.
+    private func isBelow(_ floor: Date, _ page: TransactionPage) -> Bool {
+        let times = page.rows.compactMap(\.bookedAt)
+        return !times.isEmpty && times.count { $0 < floor } * 2 > times.count
     }
 }
 

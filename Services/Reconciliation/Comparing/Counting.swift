@@ -34,10 +34,26 @@ extension Store {
         _ look: (Discrepancy) async throws -> Outcome
     ) async throws -> Reconciliation.Counts {
         var counts = Reconciliation.Counts()
+        try await eachDiscrepancy(.found, at: provider, of: site, in: mode, foundBy: end) { discrepancy in
+            counts.rows += 1
+            counts.count(try await look(discrepancy))
+        }
+        return counts
+    }
+
+    func eachDiscrepancy(
+        _ state: Discrepancy.State,
+        at provider: Provider,
+        of site: Site.ID?,
+        in mode: Mode,
+        foundBy end: Date,
+        _ body: (Discrepancy) async throws -> Void
+    ) async throws {
         var last: Discrepancy.ID?
         repeat {
             let page = try await read { [last] transaction in
-                try transaction.waitingDiscrepancies(
+                try transaction.discrepancies(
+                    state,
                     of: site,
                     at: provider,
                     in: mode,
@@ -46,12 +62,8 @@ extension Store {
                     limit: 100
                 )
             }
-            for discrepancy in page {
-                counts.rows += 1
-                counts.count(try await look(discrepancy))
-            }
+            for discrepancy in page { try await body(discrepancy) }
             last = page.last?.id
         } while last != nil
-        return counts
     }
 }

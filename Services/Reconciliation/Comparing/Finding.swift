@@ -37,11 +37,14 @@ struct Finding: Sendable {
     /// The same whenever it is found. A state has no number, so it is named by what it is about.
     var key: String {
         let mode = entry.mode.rawValue
-        if let state = entry.state {
-            return ["state", mode, event.order?.number ?? "-", item?.description ?? "-", state.rawValue]
-                .joined(separator: "/")
-        }
+        if let state = entry.state { return key(of: state) }
         return ["row", mode, entry.record ?? event.deliveryKey].joined(separator: "/")
+    }
+
+    /// The key of that its subscription stands so.
+    func key(of state: BookEntry.State) -> String {
+        ["state", entry.mode.rawValue, event.order?.number ?? "-", item?.description ?? "-", state.rawValue]
+            .joined(separator: "/")
     }
 
     var item: ItemKey? {

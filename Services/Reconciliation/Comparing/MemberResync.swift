@@ -27,7 +27,7 @@ package struct MemberResync: Sendable {
     }
 
     package func run(_ email: EmailAddress, comparing: BooksComparison.Options) async throws -> Result {
-        guard let books = try await dependencies.books(of: site, in: mode) else { throw ReconciliationProblem.noKey }
+        let books = try await dependencies.ownBooks(of: site, in: mode)
         let comparison = BooksComparison(
             site,
             in: mode,
@@ -40,11 +40,12 @@ package struct MemberResync: Sendable {
         for address in result.addresses {
             var edge = PageEdge()
             for number in 1...Self.pages {
+                let askedAt = Date()
                 let page = try await books.transactions(page: number, search: address.original)
                 if page.rows.isEmpty { break }
                 // Because the account's search also finds addresses that only contain this one.
                 let own = page.rows.filter { BookEntry(row: $0, mode: mode).email == address }
-                result.counts.add(try await comparison.look(at: own, after: &edge))
+                result.counts.add(try await comparison.look(at: own, after: &edge, askedAt: askedAt))
             }
         }
         return result

@@ -8,6 +8,8 @@ import Store
 struct RunKeeping: Sendable {
     let store: Store
     let now: @Sendable () -> Date
+    /// How often it is said that a run goes on.
+    var pulse = Duration.seconds(5)
 
     /// Keeps how far a run has come.
     typealias Save = @Sendable (Reconciliation) async throws -> Void
@@ -57,17 +59,23 @@ struct RunKeeping: Sendable {
     ) async throws -> Reconciliation {
         try await withThrowingTaskGroup(of: Reconciliation?.self) { group in
             group.addTask {
-                while true {
-                    try await Task.sleep(for: .seconds(5))
-                    let isOurs = try await store.transaction { try $0.beat(run, at: now()) }
-                    if !isOurs { return nil }
-                }
+                while try await beat(run) { try await Task.sleep(for: pulse) }
+                return nil
             }
             group.addTask { try await work() }
             defer { group.cancelAll() }
-            guard let ended = try await group.next(), let ended else { throw ReconciliationProblem.takenOver }
-            return ended
+            while let ended = try await group.next() {
+                if let ended { return ended }
+            }
+            throw ReconciliationProblem.takenOver
         }
+    }
+
+    /// False when there is nothing left to be said: the work is done, and kept.
+    private func beat(_ run: Reconciliation) async throws -> Bool {
+        let pulse = try await store.transaction { try $0.beat(run, at: now()) }
+        if pulse == .taken { throw ReconciliationProblem.takenOver }
+        return pulse == .running
     }
 
     /// Keeps that a run could not be made, for whoever wonders why nothing is compared.

@@ -21,6 +21,8 @@ package protocol ComparingOptions: Sendable {
     var inFlight: TimeInterval { get set }
     /// Says what would be healed, and keeps nothing.
     var isRehearsal: Bool { get set }
+    /// Hears of each in a rehearsal: what it would become, and why.
+    var rehearsed: @Sendable (Discrepancy) -> Void { get set }
 
     init()
 }

@@ -24,7 +24,15 @@ package struct LookAgain: Job {
             (try transaction.reconciliationStandings(), try transaction.payPalStandings())
         }
         for standing in standings where standing.provider == .thriveCart && standing.waiting > 0 {
-            try await lookAgain(at: standing, deps, context)
+            do {
+                try await lookAgain(at: standing, deps, context)
+            } catch  where error is ThriveCartAPIError || error is ReconciliationProblem {
+                // Books that can't be read keep nobody else's from being looked at; the daily run tells why.
+                context.logger.warning(
+                    "the books do not answer",
+                    metadata: ["books": "\(standing.name)", "error": "\(error)"]
+                )
+            }
         }
         let mode = deps.payPalEnvironment.mode
         if payPal.contains(where: { $0.mode == mode && $0.waiting > 0 }),
@@ -42,7 +50,7 @@ package struct LookAgain: Job {
     ) async throws {
         guard let id = standing.site, let site = try await deps.store.read({ try $0.site(id) }) else { return }
         for mode in Mode.allCases where site.grants(in: mode) {
-            guard let books = try await deps.books(of: site, in: mode) else { continue }
+            let books = try await deps.ownBooks(of: site, in: mode)
             let comparison = BooksComparison(site, in: mode, books: books, store: deps.store, now: context.now)
             tell(try await comparison.lookAgain(), of: "\(site.id)", context)
         }

@@ -28,6 +28,9 @@ package struct ReconcilePayPal: Job {
             return .discarded("PayPal is not set up")
         } catch is ReconciliationProblem {
             return .snoozed(.seconds(30))
+        } catch let outage as PayPalOutage where outage.reason == .credentials {
+            context.logger.error("PayPal's books can't be read", metadata: ["error": "\(outage)"])
+            return .snoozed(.seconds(3600))
         } catch let outage as PayPalOutage {
             // An outage spends no attempt: the run goes on with the part in which it stands.
             context.logger.warning("PayPal's books do not answer", metadata: ["error": "\(outage)"])

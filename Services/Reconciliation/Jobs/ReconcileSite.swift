@@ -36,11 +36,13 @@ package struct ReconcileSite: Job {
                 let run = try await BooksRun(site, in: mode, deps, now: context.now).run(.init(.daily))
                 context.logger.info("books compared", metadata: run.metadata)
             } catch let problem as ReconciliationProblem {
-                return try answer(problem, context)
+                return answer(problem, context)
             } catch let error as ThriveCartAPIError where error.isTransient {
                 // An outage spends no attempt: the run goes on at the page where it stands.
                 context.logger.warning("the books do not answer", metadata: ["error": "\(error)"])
                 return .snoozed(.seconds(300))
+            } catch ThriveCartAPIError.unauthorized {
+                return refused(ThriveCartAPIError.unauthorized, context)
             } catch let error as ThriveCartAPIError {
                 context.logger.error(
                     "the books can't be read",
@@ -55,14 +57,19 @@ package struct ReconcileSite: Job {
         return .done
     }
 
-    private func answer(_ problem: ReconciliationProblem, _ context: JobContext) throws -> JobOutcome {
+    private func answer(_ problem: ReconciliationProblem, _ context: JobContext) -> JobOutcome {
         switch problem {
         case .noKey, .noPayPal: return .discarded("\(problem)")
         case .underway, .takenOver: return .snoozed(.seconds(30))
-        case .otherAccount:
-            context.logger.error("the books can't be read", metadata: ["site": "\(site)", "problem": "\(problem)"])
-            throw problem
+        case .otherAccount: return refused(problem, context)
         }
+    }
+
+    /// The run is kept as failed, which `gatehouse doctor` and `gatehouse reconcile status` tell until it is put right, and
+    /// then it is made within the hour. A dead letter for each try would tell no more.
+    private func refused(_ problem: any Error, _ context: JobContext) -> JobOutcome {
+        context.logger.error("the books can't be read", metadata: ["site": "\(site)", "problem": "\(problem)"])
+        return .snoozed(.seconds(3600))
     }
 }
 

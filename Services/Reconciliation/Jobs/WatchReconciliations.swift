@@ -29,11 +29,16 @@ package struct WatchReconciliations: Job {
             (
                 try transaction.reconciliationStandings()
                     + transaction.payPalStandings().filter { $0.mode == payPal },
-                try transaction.abandonedReconciliations(at: now)
+                try transaction.abandonedReconciliations(at: now).filter { run in
+                    guard run.kind == .daily else { return false }
+                    // What is not compared any more needs nobody to go on with it.
+                    guard let site = run.site else { return run.mode == payPal }
+                    return try transaction.site(site)?.grants(in: run.mode) ?? false
+                }
             )
         }
         // No site: PayPal's books.
-        var again = Set(abandoned.filter { $0.kind == .daily }.map(\.site))
+        var again = Set(abandoned.map(\.site))
         for standing in standings {
             let site = [("site", standing.name), ("provider", standing.provider.rawValue)]
             let age = now.timeIntervalSince(standing.succeededAt ?? standing.since)

@@ -18,13 +18,24 @@ extension PayPalComparison {
         }
         while true {
             try Task.checkCancellation()
-            // A refusal takes nothing away, and tells us nothing: the money and the orders are looked at all the same.
-            guard case .answered(let page) = reply, !page.events.isEmpty else { return counts }
-            counts.add(try await look(atEvents: page.events))
-            guard let next = page.next else { return counts }
-            reply = try await ask { await $0.webhookEvents(next) }
+            switch reply {
+            case .refused(let rejection):
+                // It takes nothing away, and tells us nothing: the money and the orders are looked at all the same.
+                let reason = "PayPal does not show us its list of events (\(rejection.status))"
+                counts.count(try await note(.search, Self.list, of: nil, .person, reason))
+                return counts
+            case .answered(let page):
+                counts.add(try await look(atEvents: page.events))
+                guard let next = page.next, !page.events.isEmpty else {
+                    try await settle(Self.list)
+                    return counts
+                }
+                reply = try await ask { await $0.webhookEvents(next) }
+            }
         }
     }
+
+    private static let list = "search/events"
 
     private static let eventPage = 100
 

@@ -72,7 +72,13 @@ extension PayPalComparison {
                     .filter { !shown.contains($0) }
                 }
                 for capture in missing { counts.count(try await look(forOurs: capture, of: merchant)) }
-            case .tooMuch: windows += window.halves?.reversed() ?? []
+            case .tooMuch:
+                guard let halves = window.halves else {
+                    let reason = "PayPal shows no more than 10 000 transactions at \(window.start.formatted(.iso8601))"
+                    counts.count(try await note(.search, Self.search(merchant), of: merchant, .person, reason))
+                    return counts
+                }
+                windows += halves.reversed()
             case .refused(let rejection):
                 let reason = "PayPal does not show us the account's transactions (\(rejection.status))"
                 counts.count(try await note(.search, Self.search(merchant), of: merchant, .person, reason))
@@ -108,7 +114,8 @@ extension PayPalComparison {
             switch reply {
             case .refused(let rejection) where rejection.has("RESULTSET_TOO_LARGE"):
                 return .tooMuch
-            case .refused(let rejection) where rejection.has("INVALID_REQUEST") && rejection.status == 400:
+            case .refused(let rejection)
+            where rejection.has("INVALID_REQUEST") && rejection.status == 400 && window.start > Self.ready(at: now()):
                 return .notReady
             case .refused(let rejection):
                 return .refused(rejection)
@@ -126,6 +133,8 @@ extension PayPalComparison {
     }
 
     private static let delay: TimeInterval = 3 * 3600
+    /// What began earlier is shown, however late PayPal is.
+    private static func ready(at now: Date) -> Date { now.addingTimeInterval(-86_400) }
     private static func search(_ merchant: Merchant) -> String { "search/\(merchant.id)" }
 
     // MARK: A page

@@ -15,6 +15,7 @@ package struct PayPalComparison: Sendable {
     package struct Options: ComparingOptions {
         package var inFlight: TimeInterval = 600
         package var isRehearsal = false
+        package var rehearsed: @Sendable (Discrepancy) -> Void = { _ in }
 
         package init() {}
     }
@@ -79,7 +80,7 @@ package struct PayPalComparison: Sendable {
         if finding.takesAway, isTooYoung(finding, foundAt: before?.foundAt) {
             return try await keep(finding, .found, "its webhook may still be on its way")
         }
-        if options.isRehearsal { return .healed }
+        if options.isRehearsal { return try await keep(finding, .healed, nil) }
         // So that a crash after the event was applied leaves word of it.
         if before == nil { _ = try await keep(finding, .found, nil) }
         let event = ApplyPayPalEvent(
@@ -89,7 +90,7 @@ package struct PayPalComparison: Sendable {
             source: .reconciliation
         )
         switch try await event.apply(fulfillment, now: now) {
-        case .known: return try await keep(finding, .healed, "a webhook told it")
+        case .known: return try await keep(finding, .healed, "it was told by another way meanwhile")
         case .waiting: return try await keep(finding, .found, "PayPal has yet to say what it is about")
         case .kept(.applied): return try await keep(finding, .healed, nil, by: finding.event.id)
         case .kept(.ignored(let reason)): return try await keep(finding, .healed, reason, by: finding.event.id)
@@ -133,16 +134,16 @@ package struct PayPalComparison: Sendable {
     func note(
         _ kind: Discrepancy.Kind,
         _ name: String,
-        of merchant: Merchant,
+        of merchant: Merchant?,
         _ state: Discrepancy.State,
         _ reason: String
     ) async throws -> Outcome {
         let kept = try await store.read { try $0.discrepancy(keyed: key(name), of: nil) }
         if kept?.state == .ignored { return .agreed }
         return try await keep(state) {
-            let body: JSON = ["merchant_id": .string(merchant.payPalID), "name": .string(name)]
-            var discrepancy = discrepancy(kind, name, body.bytes, state, reason)
-            discrepancy.merchant = merchant.id
+            let body: JSON = ["merchant_id": JSON(merchant?.payPalID), "name": .string(name)]
+            var discrepancy = discrepancy(kind, name, body.compacted.bytes, state, reason)
+            discrepancy.merchant = merchant?.id
             return discrepancy
         }
     }
@@ -188,9 +189,18 @@ package struct PayPalComparison: Sendable {
     }
 
     private func keep(_ state: Discrepancy.State, _ make: () -> Discrepancy) async throws -> Outcome {
-        if !options.isRehearsal {
-            let discrepancy = make()
-            try await store.transaction { try $0.save(discrepancy) }
+        let discrepancy = make()
+        if options.isRehearsal {
+            options.rehearsed(discrepancy)
+        } else {
+            // Unless somebody has said meanwhile that it is to stay as it is. What was applied is applied all the same.
+            let isIgnored = try await store.transaction { transaction in
+                let kept = try transaction.lockDiscrepancy(discrepancy.key, of: nil)
+                if kept?.state == .ignored, state != .healed { return true }
+                try transaction.save(discrepancy)
+                return false
+            }
+            if isIgnored { return .agreed }
         }
         switch state {
         case .found: return .waiting

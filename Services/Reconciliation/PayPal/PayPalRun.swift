@@ -53,16 +53,22 @@ package struct PayPalRun: Sendable {
             throw ReconciliationProblem.noPayPal
         }
         let fresh = try await fresh(wish, comparison)
-        return try await keeping.run(fresh, isRehearsal: wish.comparing.isRehearsal) { run, save in
-            try await parts(of: run, comparison, save, progress)
-        } lookAgain: {
-            try await comparison.lookAgain()
+        do {
+            return try await keeping.run(fresh, isRehearsal: wish.comparing.isRehearsal) { run, save in
+                try await parts(of: run, comparison, save, progress)
+            } lookAgain: {
+                try await comparison.lookAgain()
+            }
+        } catch let outage as PayPalOutage where outage.reason == .credentials && !wish.comparing.isRehearsal {
+            // Books that we may not read are not empty: that nothing was compared is told until it is put right.
+            try await keeping.fail(fresh, "PayPal refuses our client id and secret")
+            throw outage
         }
     }
 
     private func fresh(_ wish: Wish, _ comparison: PayPalComparison) async throws -> Reconciliation {
         let moment = now()
-        var run = Reconciliation(
+        return Reconciliation(
             site: nil,
             provider: .payPal,
             mode: comparison.mode,
@@ -70,22 +76,24 @@ package struct PayPalRun: Sendable {
             floor: try await floor(wish, comparison, at: moment),
             at: moment
         )
-        run.newest = moment
-        return run
     }
 
     /// As deep as the last run saw, and as the oldest charge whose outcome nobody knows.
     private func floor(_ wish: Wish, _ comparison: PayPalComparison, at moment: Date) async throws -> Date {
         let deepest = moment.addingTimeInterval(-Self.memoryOfMoney)
         if let since = wish.since { return max(since, deepest) }
-        let (seen, open) = try await dependencies.store.read { transaction in
-            (
-                try transaction.reconciledUpTo(of: nil, at: .payPal, in: comparison.mode),
-                try transaction.oldestOpenCharge(in: comparison.environment)
-            )
+        let seen = try await seen(comparison, at: moment)
+        let open = try await dependencies.store.read { try $0.oldestOpenCharge(in: comparison.environment) }
+        return max(deepest, min(seen, open.map { $0.addingTimeInterval(-300) } ?? seen))
+    }
+
+    /// What must be seen again, and from there on all that was never seen.
+    private func seen(_ comparison: PayPalComparison, at moment: Date) async throws -> Date {
+        let newest = try await dependencies.store.read { transaction in
+            try transaction.reconciledUpTo(of: nil, at: .payPal, in: comparison.mode)
         }
-        let since = seen.map { $0.addingTimeInterval(-Self.overlap) } ?? moment.addingTimeInterval(-Self.memoryOfEvents)
-        return max(deepest, [since, open.map { $0.addingTimeInterval(-300) } ?? .distantFuture].min() ?? since)
+        let seen = newest?.addingTimeInterval(-Self.overlap) ?? moment.addingTimeInterval(-Self.memoryOfEvents)
+        return max(seen, moment.addingTimeInterval(-Self.memoryOfMoney))
     }
 
     // MARK: Part after part
@@ -100,7 +108,8 @@ package struct PayPalRun: Sendable {
         // A run that was interrupted sees as much as it began with; what came meanwhile is the next one's.
         let end = run.startedAt
         let floor = run.floor ?? end.addingTimeInterval(-Self.memoryOfEvents)
-        run.newest = end
+        // The next run begins where this one has seen all that was new, and nowhere else.
+        run.newest = try await floor <= seen(comparison, at: end) ? end : nil
         progress(run)
         while let part = Part(rawValue: run.page) {
             switch part {
@@ -108,20 +117,19 @@ package struct PayPalRun: Sendable {
                 let start = max(floor, end.addingTimeInterval(-Self.memoryOfEvents))
                 run.counts.add(try await comparison.lookForMissedEvents(from: start, to: end))
             case .money:
-                try await eachMerchant(comparison) { merchant in
-                    run.counts.add(try await comparison.compareMoney(of: merchant, from: floor, to: end))
-                    progress(run)
+                try await eachMerchant(part, comparison, &run, progress) { merchant in
+                    try await comparison.compareMoney(of: merchant, from: floor, to: end)
                 }
             case .openEnds:
-                try await eachMerchant(comparison) { merchant in
-                    run.counts.add(try await comparison.lookAtOpenEnds(of: merchant))
-                    progress(run)
+                try await eachMerchant(part, comparison, &run, progress) { merchant in
+                    try await comparison.lookAtOpenEnds(of: merchant)
                 }
             case .merchants:
-                try await eachMerchant(comparison) { merchant in
-                    run.counts.rows += 1
-                    run.counts.count(try await comparison.look(at: merchant))
-                    progress(run)
+                try await eachMerchant(part, comparison, &run, progress) { merchant in
+                    var counts = Reconciliation.Counts()
+                    counts.rows = 1
+                    counts.count(try await comparison.look(at: merchant))
+                    return counts
                 }
             }
             run.page += 1
@@ -131,10 +139,18 @@ package struct PayPalRun: Sendable {
         return run
     }
 
+    /// One merchant of whom PayPal says nothing keeps no other from being compared. Several in a row, or all there are,
+    /// are an outage, which is thrown.
     private func eachMerchant(
+        _ part: Part,
         _ comparison: PayPalComparison,
-        _ body: (Merchant) async throws -> Void
+        _ run: inout Reconciliation,
+        _ progress: @Sendable (Reconciliation) -> Void,
+        _ body: (Merchant) async throws -> Reconciliation.Counts
     ) async throws {
+        let silence = Silence()
+        var silent: [(Merchant, PayPalOutage)] = []
+        var isHeard = false
         var last: Merchant.ID?
         repeat {
             let page = try await dependencies.store.read { [last] transaction in
@@ -142,9 +158,35 @@ package struct PayPalRun: Sendable {
             }
             for merchant in page {
                 try Task.checkCancellation()
-                try await body(merchant)
+                do {
+                    run.counts.add(try await body(merchant))
+                    try await comparison.settle(Self.silence(of: merchant, part))
+                    silence.end()
+                    isHeard = true
+                } catch let outage as PayPalOutage where outage.mayBeOfOne && silence.goesOn() {
+                    silent.append((merchant, outage))
+                }
+                progress(run)
             }
             last = page.last?.id
         } while last != nil
+        if !isHeard, let outage = silent.last?.1 { throw outage }
+        for (merchant, outage) in silent {
+            let reason = "PayPal does not answer about the account's \(part.name): \(outage.reason.rawValue)"
+            let name = Self.silence(of: merchant, part)
+            run.counts.count(try await comparison.note(.search, name, of: merchant, .person, reason))
+        }
+    }
+
+    private static func silence(of merchant: Merchant, _ part: Part) -> String { "silence/\(part)/\(merchant.id)" }
+}
+
+extension PayPalOutage {
+    /// Whether it may be about nothing but what was asked.
+    fileprivate var mayBeOfOne: Bool {
+        switch reason {
+        case .serverError, .timedOut, .unreadableAnswer: true
+        default: false
+        }
     }
 }

@@ -61,15 +61,25 @@ extension RenewalDependencies {
         let (answer, trace): (ChargeAnswer, PayPalTrace)
         if !mayStillSend() {
             (answer, trace) = (.notDone(retryAfter: 60), PayPalTrace())
-        } else if options.form == .oneStep {
+        } else if attempt.form == .oneStep {
             let outcome = await paypal.charge(charge)
             (answer, trace) = (ChargeAnswer(outcome), outcome.trace)
         } else {
             (answer, trace) = try await sendInTwoSteps(charge, attempt, fence, of: renewal, mayStillSend, context)
         }
         Counter(label: "renewals_charges_total", dimensions: [("outcome", answer.label)]).increment()
-        if case .notDone(let seconds?) = answer { try await queue.hold(options.limit, for: .seconds(seconds)) }
-        return try await learn(.answered(attempt.key, fence: fence, answer), from: .api, trace, of: renewal, context)
+        let state = try await learn(
+            .answered(attempt.key, fence: fence, answer),
+            from: .api,
+            trace,
+            of: renewal,
+            context
+        )
+        // PayPal's word holds everybody back; a worker that was away only itself.
+        if case .notDone(let seconds?) = answer, trace.status != nil {
+            try await queue.hold(options.limit, for: .seconds(seconds))
+        }
+        return state
     }
 
     private func frozenBody(_ key: ChargeAttempt.Key, of id: VaultSubscription.ID) async throws -> FrozenBody? {
@@ -96,7 +106,8 @@ extension RenewalDependencies {
             )
             switch made {
             case .answered(let order, _): orderID = order.id
-            case .rejected(let rejection): return (ChargeAnswer(.rejected(rejection)), rejection.trace)
+            case .rejected(let rejection):
+                return (ChargeAnswer(PayPalClient.outcome(of: rejection)), rejection.trace)
             case .unavailable(let outage): return (ChargeAnswer(.unavailable(outage)), outage.trace)
             case .unknown(let outage): return (ChargeAnswer(.unknown(outage)), outage.trace)
             }

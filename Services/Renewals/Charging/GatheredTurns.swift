@@ -63,7 +63,7 @@ struct GatheredTurns: Sendable {
         _ transaction: Transaction
     ) throws -> [Beginning] {
         let committed = BootClock.seconds
-        let paused = try pauses(of: notices.filter(\.begins).map(\.notice), transaction)
+        let paused = try transaction.renewalPauses(of: notices.filter(\.begins).map(\.notice.subscription))
         let mayRun = notices.indices.filter { !notices[$0].begins || paused[notices[$0].notice.subscription] == nil }
         let turns = try transaction.advance(
             mayRun.map { notices[$0].notice },
@@ -79,22 +79,6 @@ struct GatheredTurns: Sendable {
             beginnings[index] = turn.map { .turn($0, committed: committed) } ?? .missing
         }
         return beginnings
-    }
-
-    /// What stands against charging them: mostly nothing against any.
-    private static func pauses(
-        of notices: [RenewalNotice],
-        _ transaction: Transaction
-    ) throws -> [VaultSubscription.ID: RenewalPause] {
-        guard !notices.isEmpty else { return [:] }
-        let standing = try transaction.renewalPauses()
-        guard !standing.isEmpty else { return [:] }
-        var pauses: [VaultSubscription.ID: RenewalPause] = [:]
-        for notice in notices {
-            guard let subscription = try transaction.vaultSubscription(notice.subscription) else { continue }
-            pauses[subscription.id] = standing.first { $0.merchant == nil || $0.merchant == subscription.merchant }
-        }
-        return pauses
     }
 
     private static func freeze(

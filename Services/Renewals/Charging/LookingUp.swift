@@ -18,6 +18,7 @@ extension RenewalDependencies {
                 let outcome = PayPalClient.outcome(of: order, isReplay: true, trace: trace)
                 if case .fact(let fact) = ChargeAnswer(outcome) { return (.fact(fact), trace) }
             case .unavailable(let outage), .unknown(let outage): return (.unavailable, outage.trace)
+            case .rejected(let rejection) where rejection.isMute: return (.unavailable, rejection.trace)
             case .answered, .rejected: break
             }
         }

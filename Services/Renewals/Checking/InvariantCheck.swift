@@ -82,15 +82,27 @@ package struct InvariantCheck: Sendable {
     }
 
     /// Stops all charging when a grave one is violated. Answers whether it is stopped by this.
+    ///
+    /// Not for violations that a person knew of who resumed: what was charged twice stays so, however it was made good.
     @discardableResult
     package func pause(for verdicts: [Verdict], at now: Date) async throws -> Bool {
-        let grave = verdicts.filter { $0.isGrave && !$0.violations.isEmpty }
+        let known = try await known()
+        let grave = verdicts.filter { $0.isGrave && $0.violations.contains { !known.contains($0.key) } }
         guard let first = grave.first else { return false }
         let more = grave.count > 1 ? ", and \(grave.count - 1) more" : ""
-        return try await store.transaction {
-            try $0.pauseRenewals(by: .invariants, reason: "\(first.invariant): \(first.says)\(more)", at: now)
+        let found = verdicts.filter(\.isGrave).flatMap(\.violations).map(\.key)
+        return try await store.transaction { transaction in
+            try transaction.pauseRenewals(
+                by: .invariants,
+                reason: "\(first.invariant): \(first.says)\(more)",
+                found: found,
+                at: now
+            )
         }
     }
+
+    /// The keys of violations after which a person has resumed.
+    package func known() async throws -> Set<String> { try await store.read { try $0.knownViolations() } }
 
     // MARK: I6, the bytes
 
@@ -122,6 +134,7 @@ package struct InvariantCheck: Sendable {
 
     // MARK: PayPal's record
 
+    private static let settling: TimeInterval = 600
     private static let says = "PayPal has captured what periods say was paid, and nothing else"
 
     private func comparison(at now: Date) async throws -> Verdict {
@@ -131,7 +144,9 @@ package struct InvariantCheck: Sendable {
             return verdict
         }
         let comparison = ProviderComparison(store: store, paypal: paypal)
-        let looked = try await comparison.lookUp(since: now - reach.seconds, limit: reach.lookUps)
+        // What was captured a moment ago is not seen everywhere at PayPal.
+        let settled = now - Self.settling
+        let looked = try await comparison.lookUp(from: now - reach.seconds, to: settled, limit: reach.lookUps)
         verdict.violations = looked.violations
         verdict.note = looked.note
         guard reach.searchesTransactions else { return verdict }

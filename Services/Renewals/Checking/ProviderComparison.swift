@@ -16,10 +16,13 @@ struct ProviderComparison: Sendable {
 
     // MARK: By look-up: what we think was paid
 
-    /// Asks for the captures of periods that were paid since `start`, at most `limit` of them, drawn by lot.
-    func lookUp(since start: Date, limit: Int) async throws -> Result {
+    /// Asks for the captures of periods that were paid from `start` to `end`, at most `limit` of them, drawn by lot.
+    func lookUp(from start: Date, to end: Date, limit: Int) async throws -> Result {
         let (payments, total) = try await store.read { transaction in
-            (try transaction.periodPayments(since: start, limit: limit), try transaction.periodPayments(since: start))
+            (
+                try transaction.periodPayments(from: start, to: end, limit: limit),
+                try transaction.periodPayments(from: start, to: end)
+            )
         }
         var result = Result()
         var compared = 0
@@ -31,7 +34,8 @@ struct ProviderComparison: Sendable {
                 if let detail = Self.difference(capture, payment) {
                     result.violations.append(Self.violation(payment, detail))
                 }
-            case .rejected(let rejection) where rejection.status == 404:
+            case .rejected(let rejection)
+            where rejection.has("RESOURCE_NOT_FOUND") || rejection.has("INVALID_RESOURCE_ID"):
                 (compared, silence) = (compared + 1, 0)
                 result.violations.append(Self.violation(payment, "PayPal has no capture \(payment.captureID)"))
             case .rejected, .unavailable, .unknown:
@@ -50,8 +54,9 @@ struct ProviderComparison: Sendable {
     private static func difference(_ capture: CaptureAnswer, _ payment: PeriodPayment) -> String? {
         let id = payment.captureID
         switch capture.status {
-        case "COMPLETED", "PARTIALLY_REFUNDED", "REFUNDED": break
-        default: return "PayPal says that capture \(id) is \(capture.status)"
+        case "PENDING", "DECLINED", "FAILED": return "PayPal says that capture \(id) is \(capture.status)"
+        // Because a word that we don't know is no reason to charge nobody.
+        default: break
         }
         if let amount = capture.amount, amount != payment.amount {
             return "PayPal captured \(amount) with \(id), booked is \(payment.amount)"

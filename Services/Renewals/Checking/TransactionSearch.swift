@@ -36,7 +36,9 @@ struct TransactionSearch: Sendable {
             }
             guard let found = reply.value else {
                 answer.found = nil
-                if case .rejected(let rejection) = reply { answer.isRefused = rejection.status == 403 }
+                if case .rejected(let rejection) = reply {
+                    answer.isRefused = rejection.status == 403 && !rejection.isMute
+                }
                 return answer
             }
             answer.found? += found.transactions.compactMap { match($0["transaction_info"]) }
@@ -44,7 +46,8 @@ struct TransactionSearch: Sendable {
                 // Because without PayPal's word the caller takes the usual delay.
                 answer.refreshed = min(answer.refreshed ?? date, date)
             }
-            if page < found.totalPages {
+            // Because a count of pages that is wrong must not be counted to its end.
+            if page < found.totalPages, !found.transactions.isEmpty {
                 page += 1
             } else {
                 windows.removeFirst()

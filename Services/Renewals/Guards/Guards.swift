@@ -34,8 +34,14 @@ extension RenewalDependencies {
 
     /// After a refusal that is nobody's bank's: many alike, of several merchants, are a mistake of ours.
     func breakOnRefusals(at now: Date, logger: Logger) async throws {
-        let alike = try await store.read { try $0.refusalsAlike(since: now - Self.window) }
-        guard let alike, alike.attempts >= Self.fewest, alike.merchants >= 3 else { return }
+        let alike = try await store.read { transaction in
+            try transaction.refusalsAlike(
+                since: try transaction.breakerLooks(from: now - Self.window),
+                fewest: Self.fewest,
+                merchants: 3
+            )
+        }
+        guard let alike else { return }
         try await pause(
             by: .breaker,
             "\(alike.attempts) charges of \(alike.merchants) merchants ended with \(alike.what) within 15 minutes",
@@ -48,7 +54,7 @@ extension RenewalDependencies {
     func breakOnManyDeclines(at now: Date, logger: Logger) async throws {
         let (late, usual) = try await store.read { transaction in
             (
-                try transaction.chargesSettled(from: now - Self.window, to: now),
+                try transaction.chargesSettled(from: try transaction.breakerLooks(from: now - Self.window), to: now),
                 try transaction.chargesSettled(from: now - 30 * 86_400, to: now - Self.window)
             )
         }

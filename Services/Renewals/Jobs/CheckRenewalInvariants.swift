@@ -37,15 +37,19 @@ package struct CheckRenewalInvariants: Job {
             reach: .init(searchesTransactions: deps.options.searchesTransactions)
         )
         let verdicts = try await check.run(at: now)
+        let known = try await check.known()
         for verdict in verdicts {
-            guard let first = verdict.violations.first else { continue }
+            let new = verdict.violations.filter { !known.contains($0.key) }
+            guard let first = new.first ?? verdict.violations.first else { continue }
             Counter(label: "renewals_invariant_violations_total", dimensions: [("invariant", verdict.invariant)])
-                .increment(by: verdict.violations.count)
-            context.logger.error(
-                "an invariant of renewals is violated",
+                .increment(by: new.count)
+            // What a person has resumed from wakes nobody a second time.
+            context.logger.log(
+                level: new.isEmpty ? .notice : .error,
+                new.isEmpty ? "a known violation stands" : "an invariant of renewals is violated",
                 metadata: [
                     "invariant": "\(verdict.invariant)", "says": "\(verdict.says)",
-                    "count": "\(verdict.violations.count)",
+                    "count": "\(new.isEmpty ? verdict.violations.count : new.count)",
                     "subscription": "\(first.subscription.map(\.description) ?? "-")", "detail": "\(first.detail)",
                 ]
             )

@@ -76,6 +76,8 @@ extension RenewalDependencies {
 extension RenewalFigures {
     func report(at now: Date) {
         Gauge(label: "renewals_due").record(due)
+        Gauge(label: "renewals_unsent").record(unsent)
+        Gauge(label: "renewals_oldest_unsent_age_seconds").record(oldestUnsent.map { now.timeIntervalSince($0) } ?? 0)
         Gauge(label: "renewals_indeterminate").record(indeterminate)
         Gauge(label: "renewals_settling").record(settling)
         Gauge(label: "renewals_review").record(review)

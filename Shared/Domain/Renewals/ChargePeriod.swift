@@ -102,6 +102,8 @@ package struct ChargeAttempt: Sendable, Hashable {
 
     package var key: Key
     package var kind: Kind
+    /// How it was begun, and is sent to its end: the other form's request would be another one to PayPal.
+    package var form: RenewalState.Form
     package var state: State
     /// Counts claims: an answer that proves nothing counts only from who holds the last one.
     package var fence: Int
@@ -122,9 +124,10 @@ package struct ChargeAttempt: Sendable, Hashable {
     /// When it was known what became of it.
     package var settledAt: Date?
 
-    package init(_ key: Key, kind: Kind = .scheduled, at now: Date) {
+    package init(_ key: Key, kind: Kind = .scheduled, form: RenewalState.Form = .oneStep, at now: Date) {
         self.key = key
         self.kind = kind
+        self.form = form
         state = .planned
         fence = 0
         sends = 0

@@ -42,7 +42,7 @@ extension RenewalReducer.Turn {
             number: number,
             seq: replacement(of: state.current, number: number)
         )
-        state.attempts.append(ChargeAttempt(key, at: now))
+        state.attempts.append(ChargeAttempt(key, form: state.form, at: now))
         send(state.attempts.count - 1)
     }
 
@@ -102,7 +102,7 @@ extension RenewalReducer.Turn {
     /// Whether PayPal would still answer with the outcome of the first sending.
     private func mayAskAgain(_ attempt: ChargeAttempt) -> Bool {
         if attempt.onlyLookUp { return false }
-        if state.form == .twoStep { return true }
+        if attempt.form == .twoStep { return true }
         guard rules.holds(.ttlLookup), let first = attempt.firstSentAt else { return true }
         return now.timeIntervalSince(first) < times.askingAgain
     }
@@ -179,7 +179,7 @@ extension RenewalReducer.Turn {
         // The number of the step that is spent: another decline of it spends no more.
         let step = max(1, state.periods[index].step)
         let key = ChargeAttempt.Key(period: number, number: step, seq: replacement(of: number, number: step))
-        state.attempts.append(ChargeAttempt(key, kind: .manual, at: now))
+        state.attempts.append(ChargeAttempt(key, kind: .manual, form: state.form, at: now))
         send(state.attempts.count - 1)
     }
 }

@@ -60,7 +60,8 @@ extension RenewalReducer.Turn {
     mutating func end(_ reason: RenewalEnd) {
         guard state.status != .revoked, state.status != .canceled || state.endedAt == nil else { return }
         state.status = .canceled
-        state.endedAt = now
+        // What was begun was begun before, whatever clock says so.
+        state.endedAt = state.attempts.compactMap(\.firstSentAt).reduce(now, max)
         state.nextActionAt = nil
         for index in state.attempts.indices where state.attempts[index].state == .planned {
             settle(index, .void)
@@ -84,6 +85,8 @@ extension RenewalReducer.Turn {
             if let open {
                 settle(open, captureID == nil ? .duplicate : .captured)
                 state.attempts[open].captureID = captureID
+            } else if let captureID {
+                book(captureID, for: period)
             }
             pay(period, captureID)
         case .unpaid:
@@ -94,6 +97,15 @@ extension RenewalReducer.Turn {
             state.periods[period].status = .waived
             if number == state.current { moveOn() }
         }
+    }
+
+    /// What was paid otherwise, as the charge that it stands for: a period is paid by one of its charges.
+    private mutating func book(_ captureID: String, for period: Int) {
+        let (number, step) = (state.periods[period].number, max(1, state.periods[period].step))
+        let key = ChargeAttempt.Key(period: number, number: step, seq: replacement(of: number, number: step))
+        state.attempts.append(ChargeAttempt(key, kind: .manual, form: state.form, at: now))
+        settle(state.attempts.count - 1, .captured)
+        state.attempts[state.attempts.count - 1].captureID = captureID
     }
 
     /// A charge in review of a period that is paid, or let go, without it: while it is open nothing that follows is charged.

@@ -14,6 +14,7 @@ package struct RenewalState: Sendable, Hashable {
 
     package var anchor: Date
     package var frequency: BillingFrequency
+    /// Of charges that are begun from now on.
     package var form: Form
     /// The merchant's PayPal refuses a second payment of one invoice id: proven, not assumed.
     package var guardsInvoices: Bool

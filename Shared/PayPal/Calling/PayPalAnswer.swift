@@ -94,6 +94,9 @@ package struct PayPalRejection: Error, Sendable, Hashable {
     /// The most exact word that PayPal gave: issue, else name, else the status.
     package var reason: String { issue ?? (name.isEmpty ? "HTTP \(status)" : name) }
 
+    /// A status and not one of PayPal's words: a gateway on the way there may have said it.
+    package var isMute: Bool { name.isEmpty && issues.isEmpty }
+
     package func has(_ issue: String) -> Bool { issues.contains(issue) || name == issue }
 
     init(_ answer: PayPalAnswer) {

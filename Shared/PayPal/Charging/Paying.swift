@@ -25,8 +25,12 @@ extension PayPalClient {
             if order.captures.isEmpty, case .answered(let whole, _) = await self.order(order.id, of: charge.merchant) {
                 order = whole
             }
-            guard Self.isSame(order, as: charge.body) else {
-                return .unknown(PayPalOutage(.differentOrder, trace: trace))
+            guard let isSame = Self.isSame(order, as: charge.body) else {
+                return .unknown(PayPalOutage(.unreadableAnswer, trace: trace))
+            }
+            guard isSame else { return .unknown(PayPalOutage(.differentOrder, trace: trace)) }
+            if answer.isReplay, order.captures.isEmpty, Self.mayComplete(order) {
+                return .unknown(PayPalOutage(.inProgress, trace: trace))
             }
             return Self.outcome(of: order, isReplay: answer.isReplay, trace: trace)
         case .rejected(let rejection):
@@ -38,11 +42,12 @@ extension PayPalClient {
         }
     }
 
-    /// PayPal shows the first order of a request id whatever the second one asks.
-    static func isSame(_ order: OrderAnswer, as body: [UInt8]) -> Bool {
+    /// PayPal shows the first order of a request id whatever the second one asks. Nil where it shows too little to compare.
+    static func isSame(_ order: OrderAnswer, as body: [UInt8]) -> Bool? {
         guard let asked = JSON(parsing: body)?["purchase_units"][0] else { return false }
         let shown = order.captures.first
-        guard let amount = order.amount ?? shown?.amount, amount == Money(asked["amount"]) else { return false }
+        guard let amount = order.amount ?? shown?.amount else { return nil }
+        guard amount == Money(asked["amount"]) else { return false }
         let invoice = order.invoiceID ?? shown?.invoiceID
         return invoice == nil || invoice == asked["invoice_id"].string
     }
@@ -106,12 +111,14 @@ extension PayPalClient {
     package static func outcome(of order: OrderAnswer, isReplay: Bool, trace: PayPalTrace) -> PaymentOutcome {
         guard let capture = order.captures.last else {
             return switch order.status {
-            case "COMPLETED": .unknown(PayPalOutage(.unreadableAnswer, trace: trace))
             case "VOIDED": .rejected(PayPalRejection(status: 422, name: "VOIDED", issue: "ORDER_VOIDED", trace: trace))
-            default:
+            case "PAYER_ACTION_REQUIRED",
+                _ where mayComplete(order):
                 .rejected(
                     PayPalRejection(status: 422, name: order.status, issue: "PAYER_ACTION_REQUIRED", trace: trace)
                 )
+            // Because a word that is newer than we are may mean that money moves.
+            default: .unknown(PayPalOutage(.unreadableAnswer, trace: trace))
             }
         }
         let payment = Payment(order: order, capture: capture, isReplay: isReplay, trace: trace)
@@ -123,7 +130,14 @@ extension PayPalClient {
         }
     }
 
+    /// Nothing was captured so far.
+    private static func mayComplete(_ order: OrderAnswer) -> Bool {
+        ["CREATED", "SAVED", "APPROVED"].contains(order.status)
+    }
+
     package static func outcome(of rejection: PayPalRejection) -> PaymentOutcome {
+        // Because a gateway between us and PayPal is no bank: who knows whether PayPal heard of it.
+        if rejection.isMute { return .unknown(PayPalOutage(.unreadableAnswer, trace: rejection.trace)) }
         if let issue = Decline.issue(in: rejection) { return .declined(Decline(rejection, issue: issue)) }
         return .rejected(rejection)
     }

@@ -12,6 +12,15 @@ package struct ChargeEvidence: Sendable, Hashable {
     package var at: Date
 }
 
+/// What waits for a person's word.
+package struct UndecidedRenewal: Sendable, Hashable {
+    package var subscription: VaultSubscription.ID
+    package var period: Int
+    /// A charge whose outcome nobody can prove; else a period that is not charged by itself.
+    package var isCharge: Bool
+    package var since: Date
+}
+
 /// Something that a person must look at.
 package struct ChargeAlarm: Sendable, Hashable {
     package var id: Int64
@@ -67,8 +76,51 @@ extension Transaction {
         }
     }
 
-    package func markAlarmsSeen(of id: VaultSubscription.ID, at now: Date) throws(PostgresError) {
-        try run("UPDATE charge_alarms SET seen_at = \(now) WHERE subscription = \(id) AND seen_at IS NULL")
+    /// Those of one period, or all. Answers how many nobody had seen.
+    @discardableResult
+    package func markAlarmsSeen(
+        of id: VaultSubscription.ID,
+        period: Int? = nil,
+        at now: Date
+    ) throws(PostgresError) -> Int {
+        try run(
+            """
+            UPDATE charge_alarms
+            SET seen_at = \(now)
+            WHERE subscription = \(id)
+              AND seen_at IS NULL
+              AND period = coalesce(\(period), period)
+            """
+        )
+    }
+
+    /// Charges and periods that nobody but a person decides about, the longest waiting first.
+    package func undecidedRenewals(limit: Int) throws(PostgresError) -> [UndecidedRenewal] {
+        try rows(
+            """
+            SELECT subscription, period, true AS charge, coalesce(last_sent_at, created_at) AS since
+            FROM charge_attempts
+            WHERE state = 'review'
+            UNION ALL
+            SELECT p.subscription, p.number, false, p.updated_at
+            FROM charge_periods p
+            WHERE p.status = 'review'
+              AND NOT EXISTS (
+                  SELECT FROM charge_attempts a
+                  WHERE a.subscription = p.subscription AND a.period = p.number AND a.state = 'review'
+              )
+            ORDER BY since, subscription, period
+            LIMIT \(limit)
+            """
+        )
+        .values { row throws(PostgresError) in
+            UndecidedRenewal(
+                subscription: try row["subscription"],
+                period: try row["period"],
+                isCharge: try row["charge"],
+                since: try row["since"]
+            )
+        }
     }
 
     /// The request as it was sealed; nil once the attempt is settled.

@@ -79,17 +79,20 @@ extension Transaction {
             """
             SELECT count(*) FILTER (WHERE state IN ('sending', 'indeterminate')),
                 min(last_sent_at) FILTER (WHERE state IN ('sending', 'indeterminate')),
-                count(*) FILTER (WHERE state = 'settling'), count(*) FILTER (WHERE state = 'review')
+                count(*) FILTER (WHERE state = 'settling'), count(*) FILTER (WHERE state = 'review'),
+                count(*) FILTER (WHERE state = 'planned'), min(created_at) FILTER (WHERE state = 'planned')
             FROM charge_attempts
             WHERE state IN ('planned', 'sending', 'indeterminate', 'settling', 'review')
             """
         )
-        .decode((Int, Date?, Int, Int).self).first
+        .decode((Int, Date?, Int, Int, Int, Date?).self).first
         let review = try rows("SELECT count(*) FROM charge_periods WHERE status = 'review'").decode(Int.self).first
         let alarms = try rows("SELECT count(*) FROM charge_alarms WHERE seen_at IS NULL").decode(Int.self).first
         return RenewalFigures(
             due: due?.0 ?? 0,
             oldestDue: due?.1,
+            unsent: attempts?.4 ?? 0,
+            oldestUnsent: attempts?.5,
             indeterminate: attempts?.0 ?? 0,
             oldestIndeterminate: attempts?.1,
             settling: attempts?.2 ?? 0,
@@ -102,6 +105,9 @@ extension Transaction {
 package struct RenewalFigures: Sendable, Hashable {
     package var due: Int
     package var oldestDue: Date?
+    /// Charges that are written down and could not be sent: PayPal is not reached, or refuses to listen.
+    package var unsent: Int
+    package var oldestUnsent: Date?
     package var indeterminate: Int
     package var oldestIndeterminate: Date?
     package var settling: Int

@@ -36,8 +36,8 @@ package struct ChargedInvoice: Sendable, Hashable {
 }
 
 extension Transaction {
-    /// Periods of connected merchants that were paid since `start`; at most `limit`, drawn by lot.
-    package func periodPayments(since start: Date, limit: Int) throws(PostgresError) -> [PeriodPayment] {
+    /// Periods of connected merchants that were paid from `start` to `end`; at most `limit`, drawn by lot.
+    package func periodPayments(from start: Date, to end: Date, limit: Int) throws(PostgresError) -> [PeriodPayment] {
         try rows(
             """
             SELECT p.subscription, p.number, p.capture_id, p.amount_minor, p.currency, m.paypal_id,
@@ -47,7 +47,7 @@ extension Transaction {
             JOIN merchants m ON m.id = s.merchant
             WHERE p.status = 'paid'
               AND p.capture_id IS NOT NULL
-              AND p.updated_at >= \(start)
+              AND p.updated_at BETWEEN \(start) AND \(end)
               AND m.state = 'connected'
             ORDER BY random()
             LIMIT \(limit)
@@ -66,14 +66,14 @@ extension Transaction {
     }
 
     /// How many there are.
-    package func periodPayments(since start: Date) throws(PostgresError) -> Int {
+    package func periodPayments(from start: Date, to end: Date) throws(PostgresError) -> Int {
         try rows(
             """
             SELECT count(*)
             FROM charge_periods
             WHERE status = 'paid'
               AND capture_id IS NOT NULL
-              AND updated_at >= \(start)
+              AND updated_at BETWEEN \(start) AND \(end)
             """
         )
         .decode(Int.self).first ?? 0

@@ -16,6 +16,11 @@ package struct InvariantViolation: Sendable, Hashable, Encodable {
         self.period = period
         self.detail = detail
     }
+
+    /// What is the same as long as it is the same violation.
+    package var key: String {
+        "\(invariant) \(subscription.map(\.description) ?? "-").\(period.map(String.init) ?? "-") \(detail)"
+    }
 }
 
 /// What must hold of renewals in every database, at every commit.
@@ -25,6 +30,9 @@ package struct RenewalInvariant: Sendable {
     /// A violation stops all charging; others wake an operator.
     package var isGrave: Bool
     fileprivate var query: @Sendable (Date) -> Query
+
+    /// What shops were told is kept for longer than this, whatever an operator chooses: for four days at least.
+    private static let rememberedFor: TimeInterval = 3 * 86_400
 
     package static let all: [RenewalInvariant] = [
         RenewalInvariant(name: "I1", says: "no period is paid by two captures", isGrave: true) { _ in
@@ -47,6 +55,17 @@ package struct RenewalInvariant: Sendable {
                   SELECT FROM charge_attempts a
                   WHERE a.subscription = s.id AND a.state IN ('sending', 'review', 'settling')
               )
+              AND NOT EXISTS (
+                  SELECT FROM renewal_pauses p
+                  WHERE p.ended_at IS NULL AND (p.merchant IS NULL OR p.merchant = s.merchant)
+              )
+            UNION ALL
+            SELECT a.subscription, a.period, 'could not be sent since ' || a.created_at
+            FROM charge_attempts a
+            JOIN vault_subscriptions s ON s.id = a.subscription
+            WHERE a.state = 'planned'
+              AND a.created_at <= \(now.addingTimeInterval(-2 * 86_400))
+              AND s.status IN ('trialing', 'active', 'past_due')
               AND NOT EXISTS (
                   SELECT FROM renewal_pauses p
                   WHERE p.ended_at IS NULL AND (p.merchant IS NULL OR p.merchant = s.merchant)
@@ -94,22 +113,28 @@ package struct RenewalInvariant: Sendable {
             WHERE s.status = 'canceled' AND a.first_sent_at > s.cancel_requested_at
             """
         },
-        RenewalInvariant(name: "I5", says: "access is taken after three declines, and told once", isGrave: true) { _ in
+        RenewalInvariant(name: "I5", says: "access is taken after three declines, and told once", isGrave: true) {
+            now in
+            // A message is forgotten when it is old: only of late ones it can be seen that they were told.
             """
-            SELECT s.id AS subscription, p.number AS period, 'revoked after ' || (
-                SELECT count(DISTINCT a.number) FROM charge_attempts a
-                WHERE a.subscription = s.id AND a.period = p.number AND a.state IN ('declined', 'forgone')
-            ) || ' tries' AS detail
+            SELECT s.id AS subscription, p.number AS period, 'revoked after ' || t.tries || ' tries, told ' || f.told
+                || ' times' AS detail
             FROM vault_subscriptions s
             JOIN charge_periods p ON p.subscription = s.id AND p.number = s.next_period
+            CROSS JOIN LATERAL (
+                SELECT count(DISTINCT a.number) AS tries,
+                    max(a.settled_at) FILTER (WHERE a.state <> 'captured') AS last
+                FROM charge_attempts a
+                WHERE a.subscription = s.id AND a.period = p.number AND a.state IN ('declined', 'forgone', 'captured')
+            ) t
+            CROSS JOIN LATERAL (
+                SELECT count(*) AS told
+                FROM forwards f
+                WHERE f.merchant = s.merchant AND f.event = 'THRIVE-REVOKE-' || s.id AND NOT f.simulated
+            ) f
             WHERE s.status = 'revoked'
-              AND (p.status NOT IN ('exhausted', 'paid') OR (
-                  SELECT count(DISTINCT a.number) FROM charge_attempts a
-                  WHERE a.subscription = s.id AND a.period = p.number AND a.state IN ('declined', 'forgone')
-              ) < 3 OR (
-                  SELECT count(*) FROM forwards f
-                  WHERE f.merchant = s.merchant AND f.event = 'THRIVE-REVOKE-' || s.id AND NOT f.simulated
-              ) <> 1)
+              AND (p.status NOT IN ('exhausted', 'paid') OR t.tries < 3
+                OR (f.told <> 1 AND t.last >= \(now.addingTimeInterval(-rememberedFor))))
             """
         },
         RenewalInvariant(name: "I6", says: "no request id stands for two charges", isGrave: true) { _ in
@@ -138,7 +163,7 @@ package struct RenewalInvariant: Sendable {
             """
             SELECT a.subscription, a.period, 'sent again after ' || (a.last_sent_at - a.first_sent_at) AS detail
             FROM charge_attempts a
-            WHERE a.last_sent_at - a.first_sent_at >= interval '6 hours' AND a.order_id IS NULL
+            WHERE a.last_sent_at - a.first_sent_at >= interval '6 hours' AND a.form = 'one-step'
             """
         },
         RenewalInvariant(
@@ -154,27 +179,35 @@ package struct RenewalInvariant: Sendable {
             LEFT JOIN paypal_news n ON n.type = 'PAYMENT.CAPTURE.COMPLETED' AND n.resource = p.capture_id
             LEFT JOIN forwards f ON f.merchant = s.merchant AND f.event = n.event AND NOT f.simulated
             WHERE p.status = 'paid'
-              AND p.updated_at BETWEEN \(now.addingTimeInterval(-5 * 86_400)) AND \(now.addingTimeInterval(-86_400))
+              AND p.updated_at BETWEEN \(now.addingTimeInterval(-rememberedFor)) AND \(now.addingTimeInterval(-86_400))
             GROUP BY p.subscription, p.number, p.capture_id, s.thrive_order_id, s.trial_days
             HAVING p.capture_id IS NOT NULL
               AND (count(f.message) <> 1 OR bool_or(f.thrive_order_id IS DISTINCT FROM
                   CASE WHEN p.number > 0 OR s.trial_days > 0 THEN s.thrive_order_id END))
             """
         },
-        RenewalInvariant(name: "I10", says: "what became of a charge is known within twelve hours", isGrave: false) {
-            now in
+        RenewalInvariant(
+            name: "I10",
+            says: "what became of a charge is known within twelve hours, or in 35 days where PayPal holds it",
+            isGrave: false
+        ) { now in
             """
             SELECT a.subscription, a.period, a.state || ' since ' || a.last_sent_at AS detail
             FROM charge_attempts a
-            WHERE a.state IN ('sending', 'indeterminate')
-              AND a.last_sent_at < \(now.addingTimeInterval(-12 * 3600))
+            WHERE (
+                  a.state IN ('sending', 'indeterminate')
+                  AND CASE a.form WHEN 'one-step' THEN a.last_sent_at ELSE a.first_sent_at END
+                    < \(now.addingTimeInterval(-12 * 3600))
+              )
+              OR (a.state = 'settling' AND a.last_sent_at < \(now.addingTimeInterval(-35 * 86_400)))
             """
         },
         RenewalInvariant(name: "I11", says: "what was captured is what periods say was paid", isGrave: true) { _ in
             """
             SELECT NULL::uuid AS subscription, NULL::integer AS period,
-                coalesce(k.currency, b.currency) || ': captured ' || coalesce(k.total, 0) || ', booked '
-                    || coalesce(b.total, 0) AS detail
+                coalesce(k.currency, b.currency) || ': ' || abs(coalesce(k.total, 0) - coalesce(b.total, 0))
+                    || CASE WHEN coalesce(k.total, 0) > coalesce(b.total, 0) THEN ' more' ELSE ' less' END
+                    || ' captured than booked, in the smallest unit' AS detail
             FROM (
                 SELECT c.currency, sum(c.amount_minor) AS total
                 FROM paypal_captures c
@@ -213,14 +246,16 @@ extension Transaction {
         at now: Date,
         limit: Int = 20
     ) throws(PostgresError) -> [InvariantViolation] {
-        try rows("SELECT v.subscription, v.period, v.detail FROM (\(invariant.query(now))) v LIMIT \(limit)")
-            .values { row throws(PostgresError) in
-                InvariantViolation(
-                    invariant: invariant.name,
-                    subscription: try row["subscription"],
-                    period: try row["period"],
-                    detail: try row["detail"]
-                )
-            }
+        try rows(
+            "SELECT v.subscription, v.period, v.detail FROM (\(invariant.query(now))) v ORDER BY 1, 2, 3 LIMIT \(limit)"
+        )
+        .values { row throws(PostgresError) in
+            InvariantViolation(
+                invariant: invariant.name,
+                subscription: try row["subscription"],
+                period: try row["period"],
+                detail: try row["detail"]
+            )
+        }
     }
 }

@@ -39,6 +39,7 @@ package struct RenewalChoices: Sendable, Hashable {
 extension ChargePeriod.Status: PostgresValue {}
 extension ChargeAttempt.State: PostgresValue {}
 extension ChargeAttempt.Kind: PostgresValue {}
+extension RenewalState.Form: PostgresValue {}
 
 extension Transaction {
     /// Locks subscriptions and reads their states: the current period, the period of an open attempt, and the mentioned one.
@@ -177,8 +178,8 @@ extension Transaction {
         guard !wanted.isEmpty else { return [:] }
         let attempts = try rows(
             """
-            SELECT a.subscription, a.period, a.number, a.seq, a.kind, a.state, a.fence, a.lease_until, a.first_sent_at,
-                a.last_sent_at, a.sends, a.doubts, a.probe_at, a.order_id, a.only_look_up, a.capture_id, a.decline,
+            SELECT a.subscription, a.period, a.number, a.seq, a.kind, a.form, a.state, a.fence, a.lease_until,
+                a.first_sent_at, a.last_sent_at, a.sends, a.doubts, a.probe_at, a.order_id, a.only_look_up, a.capture_id, a.decline,
                 a.settled_at
             FROM unnest(\(wanted.map(\.subscription)), \(wanted.map(\.period))) AS w (subscription, period)
             JOIN charge_attempts a ON a.subscription = w.subscription AND a.period = w.period
@@ -298,7 +299,7 @@ extension ChargePeriod {
 extension ChargeAttempt {
     fileprivate init(row: Row) throws(PostgresError) {
         let key = Key(period: try row["period"], number: try row["number"], seq: try row["seq"])
-        self.init(key, kind: try row["kind"], at: try row["probe_at"])
+        self.init(key, kind: try row["kind"], form: try row["form"], at: try row["probe_at"])
         state = try row["state"]
         fence = try row["fence"]
         leaseUntil = try row["lease_until"]

@@ -22,17 +22,20 @@ package struct RenewalPause: Sendable, Hashable {
 
 extension Transaction {
     /// False when the same source has paused already.
+    ///
+    /// - Parameter found: the violations that it is for.
     @discardableResult
     package func pauseRenewals(
         of merchant: Merchant.ID? = nil,
         by source: RenewalPause.Source,
         reason: String,
+        found: [String] = [],
         at now: Date
     ) throws(PostgresError) -> Bool {
         try run(
             """
-            INSERT INTO renewal_pauses (merchant, source, reason, since)
-            VALUES (\(merchant), \(source), \(reason), \(now))
+            INSERT INTO renewal_pauses (merchant, source, reason, found, since)
+            VALUES (\(merchant), \(source), \(reason), \(found), \(now))
             ON CONFLICT (source, merchant) WHERE ended_at IS NULL DO NOTHING
             """
         ) == 1
@@ -72,11 +75,60 @@ extension Transaction {
         }
     }
 
+    /// What stands against charging these: mostly nothing against any. Of several pauses the oldest.
+    package func renewalPauses(
+        of subscriptions: [VaultSubscription.ID]
+    ) throws(PostgresError) -> [VaultSubscription.ID: RenewalPause] {
+        guard !subscriptions.isEmpty else { return [:] }
+        let standing = try renewalPauses()
+        guard !standing.isEmpty else { return [:] }
+        let merchants = try rows("SELECT id, merchant FROM vault_subscriptions WHERE id = ANY(\(subscriptions))")
+            .decode((VaultSubscription.ID, Merchant.ID).self)
+        var pauses: [VaultSubscription.ID: RenewalPause] = [:]
+        for (subscription, merchant) in merchants {
+            pauses[subscription] = standing.first { $0.merchant == nil || $0.merchant == merchant }
+        }
+        return pauses
+    }
+
+    /// The violations of pauses that a person has ended.
+    package func knownViolations() throws(PostgresError) -> Set<String> {
+        Set(
+            try rows(
+                """
+                SELECT DISTINCT unnest(found)
+                FROM renewal_pauses
+                WHERE source = 'invariants'
+                  AND ended_at IS NOT NULL
+                """
+            )
+            .decode(String.self)
+        )
+    }
+
     // MARK: The breaker
 
-    /// Refusals of late that are nobody's bank's, and how many merchants they hit: the largest kind of them.
-    package func refusalsAlike(since time: Date) throws(PostgresError) -> (what: String, attempts: Int, merchants: Int)?
-    {
+    /// From when on the breaker judges: what led to a pause that a person has ended leads to no other one.
+    package func breakerLooks(from start: Date) throws(PostgresError) -> Date {
+        let resumed =
+            try rows(
+                """
+                SELECT max(ended_at)
+                FROM renewal_pauses
+                WHERE source = 'breaker'
+                  AND ended_at > \(start)
+                """
+            )
+            .decode(Date?.self).first ?? nil
+        return max(start, resumed ?? start)
+    }
+
+    /// Refusals of late that are nobody's bank's: the most frequent kind of them that hit so many merchants.
+    package func refusalsAlike(
+        since time: Date,
+        fewest: Int,
+        merchants: Int
+    ) throws(PostgresError) -> (what: String, attempts: Int, merchants: Int)? {
         try rows(
             """
             SELECT coalesce(a.decline->>'issue', 'HTTP ' || (a.decline->>'status')), count(*),
@@ -87,6 +139,7 @@ extension Transaction {
               AND a.settled_at >= \(time)
               AND a.decline->>'fault' <> 'buyer'
             GROUP BY 1
+            HAVING count(*) >= \(fewest) AND count(DISTINCT s.merchant) >= \(merchants)
             ORDER BY 2 DESC
             LIMIT 1
             """

@@ -125,13 +125,13 @@ struct RenewalChanges {
         let wakes = newAttempts.map { $0.attempt.state.isOpen ? $0.of.state.wakeAt : nil }
         try transaction.run(
             """
-            INSERT INTO charge_attempts (subscription, period, number, seq, kind, state, request_id, invoice_id, body,
-                body_sha256, fence, lease_until, first_sent_at, last_sent_at, sends, doubts, probe_at, wake_at,
+            INSERT INTO charge_attempts (subscription, period, number, seq, kind, form, state, request_id, invoice_id,
+                body, body_sha256, fence, lease_until, first_sent_at, last_sent_at, sends, doubts, probe_at, wake_at,
                 order_id, only_look_up, capture_id, decline, settled_at, created_at)
             SELECT *
             FROM unnest(\(renewals.map(\.subscription.id)), \(attempts.map(\.key.period)),
                 \(attempts.map(\.key.number)), \(attempts.map(\.key.seq)), \(attempts.map(\.kind)),
-                \(attempts.map(\.state)), \(requests), \(invoices), \(newAttempts.map(\.body?.sealed)),
+                \(attempts.map(\.form)), \(attempts.map(\.state)), \(requests), \(invoices), \(newAttempts.map(\.body?.sealed)),
                 \(newAttempts.map(\.body?.sha256)), \(attempts.map(\.fence)), \(attempts.map(\.leaseUntil)),
                 \(attempts.map(\.firstSentAt)), \(attempts.map(\.lastSentAt)), \(attempts.map(\.sends)),
                 \(attempts.map(\.doubts)), \(attempts.map(\.probeAt)), \(wakes), \(attempts.map(\.orderID)),

@@ -49,7 +49,10 @@ extension Transaction {
         at now: Date
     ) throws {
         guard let recipient = renewal.choices.dunningMail else { return }
-        let letter = DunningLetter(renewal.subscription, period, number, decline, nextTry: nextTry)
+        let wasMade = !renewal.state.attempts.contains {
+            ($0.key.period, $0.key.number, $0.state) == (period, number, .forgone)
+        }
+        let letter = DunningLetter(renewal.subscription, number, decline, wasMade: wasMade, nextTry: nextTry)
         try stage(
             Mail(
                 id: .new(at: now),
@@ -97,56 +100,5 @@ private struct RenewalPayment {
             amount: subscription.amount,
             createdAt: now
         )
-    }
-}
-
-/// What the shop's owner reads about a renewal that was declined: ids of the shop's own, no buyer's data.
-private struct DunningLetter {
-    let subject: String
-    let text: String
-
-    init(
-        _ subscription: VaultSubscription,
-        _ period: Int,
-        _ number: Int,
-        _ decline: ChargeDecline,
-        nextTry: Date?
-    ) {
-        let order = subscription.thriveOrderID
-        subject =
-            nextTry == nil
-            ? "Order \(order): the last try was declined, access ends" : "Order \(order): a renewal was declined"
-        let then =
-            nextTry.map {
-                "It is tried again on \($0.formatted(.iso8601.year().month().day())). Access is kept until then."
-            }
-            ?? "No further tries follow. Your site was told to end the buyer's access."
-        text = """
-            The renewal of your order \(order) over \(subscription.amount) was declined: try \(number) of 3.
-            PayPal said: \(decline.issue ?? "HTTP \(decline.status)"). \(Self.meaning(of: decline))
-
-            \(then)
-
-            """
-    }
-
-    var html: String {
-        text.split(separator: "\n\n").map { "<p>\(Self.escaped($0.trimmingCharacters(in: .newlines)))</p>" }.joined(
-            separator: "\n"
-        )
-    }
-
-    private static func meaning(of decline: ChargeDecline) -> String {
-        switch decline.fault {
-        case .buyer: "The buyer's card or account refused it."
-        case .vaultToken: "The saved payment method is no longer valid."
-        case .merchant:
-            "Your PayPal account can't receive this payment: please look at it now, other renewals will fail too."
-        case .request: "PayPal did not accept the request; we look into it."
-        }
-    }
-
-    private static func escaped(_ text: String) -> String {
-        text.replacing("&", with: "&amp;").replacing("<", with: "&lt;").replacing(">", with: "&gt;")
     }
 }

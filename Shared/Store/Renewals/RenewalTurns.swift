@@ -101,7 +101,7 @@ extension Transaction {
             let (state, commands) = reducer.reduce(before, notice.event, at: notice.at)
             renewal.state = state
             let frozen = try changes.add(renewal, before: before, at: notice.at, freeze: freeze)
-            if let line = notice.evidence, state.attempt(line.key) != nil { changes.add(line) }
+            if let line = notice.evidence(before, state), state.attempt(line.key) != nil { changes.add(line) }
             return RenewalTurn(renewal: renewal, commands: commands, frozen: frozen)
         }
         try changes.write(to: self)
@@ -115,12 +115,13 @@ extension Transaction {
 
     /// What PayPal's event says of a charge of ours, found by the `custom_id` that we gave it.
     ///
-    /// Nil where it is no charge of ours. A shop may write any `custom_id` into orders of its own, so the payment must be
-    /// its own merchant's, and carry the invoice id that only we make.
+    /// Nil where it is no charge of ours. A shop may write any `custom_id` into orders of its own, and it sees the invoice
+    /// ids that we make: so the payment must be its own merchant's, and all that the period costs.
     @discardableResult
     package func learnOfCharge(
         customID: String,
         invoiceID: String?,
+        amount: Money?,
         of merchant: Merchant.ID,
         _ fact: ChargeFact,
         from source: ChargeSource = .webhook,
@@ -128,6 +129,7 @@ extension Transaction {
     ) throws -> RenewalTurn? {
         guard let id = ChargeNames.subscription(inCustomID: customID).flatMap({ VaultSubscription.ID($0) }),
             let renewal = try renewal(id), renewal.subscription.merchant == merchant,
+            renewal.subscription.amount == amount,
             let key = try chargeKey(in: customID, of: id), invoiceID == renewal.names.invoiceID(period: key.period)
         else { return nil }
         return try advance(id, .learned(key, fact), from: source, at: now)
@@ -153,8 +155,8 @@ extension Transaction {
 }
 
 extension RenewalNotice {
-    fileprivate var evidence: ChargeEvidenceLine? {
-        event.evidence.map { key, fact in
+    fileprivate func evidence(_ before: RenewalState, _ after: RenewalState) -> ChargeEvidenceLine? {
+        (event.evidence ?? event.decision(before, after)).map { key, fact in
             ChargeEvidenceLine(
                 subscription: subscription,
                 key: key,
@@ -201,6 +203,25 @@ extension RenewalEvent {
             case .unavailable: (key, ("could not look", nil))
             case .unable: (key, ("nothing to look with", nil))
             }
+        }
+    }
+}
+
+extension RenewalEvent {
+    /// A person's word, kept with the charge that it settled, else with the period's last one.
+    fileprivate func decision(
+        _ before: RenewalState,
+        _ after: RenewalState
+    ) -> (key: ChargeAttempt.Key, fact: (what: String, externalID: String?))? {
+        guard case .resolve(let period, let decision) = self,
+            (before.periods, before.attempts) != (after.periods, after.attempts)
+        else { return nil }
+        let charges = after.attempts.filter { $0.key.period == period }
+        guard let charge = charges.last(where: { before.attempt($0.key) != $0 }) ?? charges.last else { return nil }
+        switch decision {
+        case .paid(let captureID): return (charge.key, ("paid", captureID))
+        case .unpaid: return (charge.key, ("nothing was taken", nil))
+        case .waive: return (charge.key, ("the period is let go", nil))
         }
     }
 }

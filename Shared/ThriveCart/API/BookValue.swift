@@ -23,11 +23,15 @@ extension PostValue {
                 members.sorted { $0.key < $1.key }.map { Member($0.key, PostValue($0.value, depth: depth + 1)) }
             )
         case let values as [Any]: self = .list(values.map { PostValue($0, depth: depth + 1) })
+        // Because a truth value passes for 0 or 1, and neither is the id that it stands in for. Source: rule A4.
+        case let truth as NSNumber where type(of: truth) == Self.truth: self = .text(truth.boolValue ? "true" : "false")
         case let number as NSNumber:
             self = Int(number.stringValue).map { .number($0) } ?? .text(number.stringValue)
         default: self = .null
         }
     }
+
+    private static let truth = type(of: NSNumber(value: true))
 
     package subscript(_ key: String) -> PostValue? {
         guard case .map(let members) = self else { return nil }

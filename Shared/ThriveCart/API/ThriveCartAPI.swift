@@ -115,8 +115,10 @@ package struct ThriveCartAPI: Sendable {
             }
             switch answer.status {
             case 200..<300:
-                guard let value = PostValue(json: answer.body) else { throw ThriveCartAPIError.unreadable("no JSON") }
-                return value
+                if let value = PostValue(json: answer.body) { return value }
+                last = .notJSON(status: answer.status)
+                if attempt < patience.tries { try await Task.sleep(for: wait) }
+                wait *= 2
             case 401, 403: throw ThriveCartAPIError.unauthorized
             case 429:
                 last = .limited

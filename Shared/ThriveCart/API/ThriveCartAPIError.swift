@@ -10,13 +10,15 @@ package enum ThriveCartAPIError: Error, Sendable, Hashable {
     case outage(status: Int)
     /// No answer came, after several tries.
     case unreachable(String)
+    /// 2xx without JSON, after several tries: a page for people, as while they mend something.
+    case notJSON(status: Int)
     /// An answer that is not what the API answers with.
     case unreadable(String)
 
     /// Whether the same question may be answered later.
     package var isTransient: Bool {
         switch self {
-        case .limited, .outage, .unreachable: true
+        case .limited, .outage, .unreachable, .notJSON: true
         case .unauthorized, .refused, .unreadable: false
         }
     }
@@ -30,6 +32,7 @@ extension ThriveCartAPIError: CustomStringConvertible {
         case .limited: "ThriveCart's limit of requests is used up"
         case .outage(let status): "ThriveCart answered \(status)"
         case .unreachable(let reason): "ThriveCart does not answer: \(reason)"
+        case .notJSON(let status): "ThriveCart answered \(status), and no JSON"
         case .unreadable(let what): "ThriveCart's answer can't be read: \(what)"
         }
     }

@@ -116,10 +116,10 @@ struct BookReading {
         return ItemKey(kind: kind, number: number)
     }
 
-    private var number: String? { row["internal_subscription_id"]?.identifier }
+    private var number: String? { row["internal_subscription_id"]?.identifier.flatMap { $0 == "0" ? nil : $0 } }
 
     private var recurs: Bool {
-        number != nil || row["subscription_current_status"]?.value != nil || root["subscription"]?.isMap == true
+        number != nil || row["subscription_current_status"]?.identifier != nil || root["subscription"]?.isMap == true
     }
 
     /// Hundredths. Whether the amount of a refund is below zero is not documented.
@@ -129,10 +129,10 @@ struct BookReading {
     private var frequency: BillingFrequency? { root["subscription"].flatMap { BillingFrequency(of: $0) } }
     private var remaining: Int? { root["subscription", "payments_remaining"]?.count }
 
-    /// Whether the subscription was paid by this row and by none after it.
+    /// Whether the subscription was paid by this row and by none after it. Who is in a trial may not have paid at all.
     private var isNewest: Bool {
-        guard let last = root["subscription", "last_payment"]?.time, let occurredAt else { return false }
-        return occurredAt >= last
+        guard let last = root["subscription", "last_payment"]?.time else { return name == "transaction.charge" }
+        return occurredAt.map { $0 >= last } ?? false
     }
 
     /// The newest payment has paid until the next one is due; an older one until nobody knows exactly when.

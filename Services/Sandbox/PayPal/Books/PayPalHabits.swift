@@ -17,6 +17,8 @@ package struct PayPalHabits: Sendable, Hashable, Codable {
     package var declinedEvent = DeclinedEvent.denied
     /// Hours until a transaction can be searched for.
     package var searchLagHours = 3.0
+    /// Its list of events is empty, as the real one's is of what is older than a month.
+    package var forgetsEvents = false
     /// A listing of wallet domains shows so many at once where nobody asks for more.
     package var domainPageSize = 1
 
@@ -33,7 +35,7 @@ package struct PayPalHabits: Sendable, Hashable, Codable {
 
     private enum CodingKeys: String, CodingKey {
         case clientID, clientSecret, partnerMerchantID, provisioningSeconds, demandsPublicWebhooks, isStrict
-        case errorAmounts, declinedEvent, searchLagHours, domainPageSize
+        case errorAmounts, declinedEvent, searchLagHours, forgetsEvents, domainPageSize
     }
 
     /// What is left out is as it is by default.
@@ -49,6 +51,7 @@ package struct PayPalHabits: Sendable, Hashable, Codable {
         try fields.read(.errorAmounts, into: &settings.errorAmounts)
         try fields.read(.declinedEvent, into: &settings.declinedEvent)
         try fields.read(.searchLagHours, into: &settings.searchLagHours)
+        try fields.read(.forgetsEvents, into: &settings.forgetsEvents)
         try fields.read(.domainPageSize, into: &settings.domainPageSize)
         self = settings
     }

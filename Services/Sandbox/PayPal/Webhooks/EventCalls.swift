@@ -9,7 +9,8 @@ extension Books {
         let until = ask.query["end_time"].flatMap { PayPalTime.read($0) }
         let size = min(max(1, ask.query["page_size"].flatMap { Int($0) } ?? 10), 300)
         let fits = events.newestFirst.filter { event in
-            !event.isSimulated && (ask.query["event_type"] == nil || ask.query["event_type"] == event.type)
+            !event.isSimulated && !settings.forgetsEvents
+                && (ask.query["event_type"] == nil || ask.query["event_type"] == event.type)
                 && (from == nil || event.createdAt >= from ?? .distantPast)
                 && (until == nil || event.createdAt <= until ?? .distantFuture)
                 && (ask.query["transaction_id"].map {
