@@ -44,6 +44,40 @@ import Testing
         #expect(try await kept() == ["applied 1792600002"])
     }
 
+    @Test func `one that an older release could not read is the same when it is replayed`() async throws {
+        let seller = try await Seller(plans: plans)
+        try await seller.post(sale, at: now)
+        try await seller.database.pool.query(
+            """
+            UPDATE inbound_events
+            SET delivery_key = 'event:order.success:0', order_number = NULL, mode = NULL, email = NULL,
+                status = 'flagged', reason = 'unknown-event'
+            """
+        )
+        let job = ApplyInboundEvent(
+            site: seller.site.id,
+            provider: .thriveCart,
+            deliveryKey: "event:order.success:0",
+            receivedAt: date(now),
+            source: .replay,
+            body: try body(sale)
+        )
+        let time = date(now + 60)
+        let context = JobContext(
+            id: "1",
+            kind: "fulfillment.apply",
+            queue: .fulfillment,
+            enqueuedAt: time,
+            now: { time },
+            logger: .silent
+        )
+        #expect(try await job.run(try await dependencies(of: seller), context) == .done)
+        #expect(
+            try await seller.texts("SELECT concat_ws(' ', status, mode, order_number, email) FROM inbound_events")
+                == ["applied live 40000001 \(ana)"]
+        )
+    }
+
     @Test func `two sales that name one new address at once make one member`() async throws {
         let seller = try await Seller(plans: plans)
         // Provisional: the sale, which has another address, is yet to come.

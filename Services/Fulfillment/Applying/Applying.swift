@@ -33,10 +33,12 @@ extension Transaction {
         _ delivery: InboundDelivery,
         at now: Date
     ) throws -> (id: InboundEvent.ID, before: InboundEvent.Status?)? {
-        if let kept = try insert(delivery.record(event, at: now), at: now) { return (kept, nil) }
+        let record = delivery.record(event, at: now)
+        if let kept = try insert(record, at: now) { return (kept, nil) }
         guard let known = try lockInboundEvent(event.deliveryKey, from: delivery.provider, of: delivery.site),
             known.status == .failed || delivery.source == .replay
         else { return nil }
+        try reread(known.id, as: record)
         return (known.id, known.status)
     }
 

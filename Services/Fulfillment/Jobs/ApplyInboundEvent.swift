@@ -63,7 +63,8 @@ package struct ApplyInboundEvent: EventJob {
             provider: provider,
             source: source,
             receivedAt: receivedAt,
-            body: Array(body)
+            body: Array(body),
+            deliveryKey: deliveryKey
         )
         let now = context.now()
         let applied: Applied
