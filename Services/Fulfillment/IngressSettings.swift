@@ -14,12 +14,22 @@ package struct IngressSettings: Codable, Sendable, Hashable {
         package var thriveCartAccount: String?
         /// The words that are good now: two while one replaces the other. Source: rule A6.
         package var thriveCartSecrets: [String]
+        /// Set where there are words that whoever published this could not open: a webhook that carries none of the
+        /// others may be good.
+        package var hasUnreadableSecrets: Bool?
 
-        package init(id: Site.ID, slug: Slug, thriveCartAccount: String?, thriveCartSecrets: [String]) {
+        package init(
+            id: Site.ID,
+            slug: Slug,
+            thriveCartAccount: String?,
+            thriveCartSecrets: [String],
+            hasUnreadableSecrets: Bool? = nil
+        ) {
             self.id = id
             self.slug = slug
             self.thriveCartAccount = thriveCartAccount
             self.thriveCartSecrets = thriveCartSecrets
+            self.hasUnreadableSecrets = hasUnreadableSecrets
         }
     }
 

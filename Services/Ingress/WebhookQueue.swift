@@ -22,7 +22,7 @@ package struct WebhookQueue: Sendable {
         receivedAt: Date,
         requestID: String
     ) async throws(JobsError) -> EnqueueResult {
-        let deliveryKey = payload.deliveryKey  // read once: it may be a digest of the whole body
+        let deliveryKey = payload.deliveryKey(at: site.account)  // read once: it may be a digest of the whole body
         return try await queue.enqueue(
             ApplyInboundEvent(
                 site: site.id,

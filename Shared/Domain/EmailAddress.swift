@@ -21,16 +21,20 @@ package struct EmailAddress: Sendable, Hashable {
             })
         else { return nil }
         original = trimmed
-        normalized =
-            "\(local)".precomposedStringWithCanonicalMapping.lowercased() + "@" + Self.ascii(domain: String(domain))
+        normalized = Self.lowered(String(local)) + "@" + Self.ascii(domain: String(domain))
     }
 
     package static func == (left: Self, right: Self) -> Bool { left.normalized == right.normalized }
     package func hash(into hasher: inout Hasher) { hasher.combine(normalized) }
 
+    /// Composed again at the end, for some small letters have a code of their own where the capital has none.
+    private static func lowered(_ text: String) -> String {
+        text.precomposedStringWithCanonicalMapping.lowercased().precomposedStringWithCanonicalMapping
+    }
+
     /// The domain as DNS spells it; one that IDNA refuses is only lower-cased, so that it still equals itself.
     private static func ascii(domain: String) -> String {
-        let lowered = domain.precomposedStringWithCanonicalMapping.lowercased()
+        let lowered = lowered(domain)
         if lowered.utf8.allSatisfy({ $0 < 0x80 }) { return lowered }
         var components = URLComponents()
         components.host = lowered

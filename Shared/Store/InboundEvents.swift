@@ -116,6 +116,18 @@ extension Transaction {
         return try found.first.map { row throws(PostgresError) in (try row["id"], try row["status"]) }
     }
 
+    /// Writes what is read in an event that is kept already: a later release may see more in it.
+    package func reread(_ event: InboundEvent.ID, as record: InboundRecord) throws(PostgresError) {
+        try run(
+            """
+            UPDATE inbound_events
+            SET name = \(record.name), mode = \(record.mode), order_number = \(record.orderNumber),
+                email = \(record.email), occurred_at = \(record.occurredAt)
+            WHERE id = \(event)
+            """
+        )
+    }
+
     /// Writes what became of an event, and what else an operator should know of it.
     package func settle(
         _ event: InboundEvent.ID,

@@ -109,7 +109,12 @@ extension Transaction {
             let former = holder.email
             holder.email = email
             holder.billingEmail = former
-            try update(holder, at: cause.now)
+            do throws(PostgresError) {
+                try update(holder, at: cause.now)
+            } catch  where error.isUniqueViolation() {
+                // Somebody took the address between our two looks: a lost race, to be run again.
+                throw .server(PostgresError.Refusal(sqlstate: "40001", table: "members"))
+            }
             try audit(holder, order: nil, "member takes the sale's address", cause)
             try tell(.memberUpdated, holder, cause)
             return holder

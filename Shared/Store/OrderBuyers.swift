@@ -116,6 +116,26 @@ extension Transaction {
         return ([email] + found).filter { seen.insert($0.normalized).inserted }
     }
 
+    /// Members who sign in with another address, and whose bills or orders have this one.
+    package func members(alsoKnownBy email: EmailAddress, of site: Site.ID) throws(PostgresError) -> [EmailAddress] {
+        try rows(
+            """
+            SELECT m.email_original
+            FROM members m
+            WHERE m.site = \(site)
+              AND m.email <> \(email.normalized)
+              AND (lower(m.billing_email) = \(email.normalized) OR m.id IN (
+                  SELECT o.member
+                  FROM order_buyers b
+                  JOIN orders o ON o.id = b.order_id
+                  WHERE b.site = \(site) AND b.email = \(email.normalized)
+              ))
+            ORDER BY m.email
+            """
+        )
+        .decode(EmailAddress.self)
+    }
+
     private func people(_ condition: Query) throws(PostgresError) -> [OrderPerson] {
         let found = try rows(
             """

@@ -38,6 +38,9 @@ package struct ThriveCartPayload: Sendable {
     /// The posts that ThriveCart makes to see whether the address works: empty, or without an event. Source: rule A1.
     package var isPing: Bool { event == nil }
 
+    /// A ping that does not even carry the secret: it names no event, and proves nothing anywhere in it.
+    package var isBare: Bool { root["event"] == nil && secrets.isEmpty }
+
     /// What stays the same when the same delivery is sent again: `webhook_id`, else the event and `event_id`, else a
     /// digest of all fields but the secret.
     ///
@@ -47,6 +50,15 @@ package struct ThriveCartPayload: Sendable {
         if let webhook = root["webhook_id"]?.identifier { return "webhook:\(webhook)" }
         if let event, let id = root["event_id"]?.identifier { return "event:\(event):\(id)" }
         return "sha256:" + CanonicalDigest.hex(of: root)
+    }
+
+    /// The same, unique within a site: where it takes several accounts, their numbers may be alike.
+    ///
+    /// - Parameter account: the site's only account; nil and empty where it takes any.
+    package func deliveryKey(at account: String?) -> String {
+        let key = deliveryKey
+        guard account?.isEmpty ?? true, let own = self.account, key.hasPrefix("event:") else { return key }
+        return "account:\(own):\(key)"
     }
 
     /// The body as it came, byte for byte, less every field that is the secret or inside it.

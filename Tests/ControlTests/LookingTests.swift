@@ -1,5 +1,6 @@
 import Domain
 import Foundation
+import Postgres
 import TestKit
 import Testing
 import ThriveCart
@@ -28,6 +29,30 @@ import ThriveCart
         let unknown = try await shop.gatehouse("access", "ana@example.com", "bassic")
         #expect(unknown.exit == .code(1))
         #expect(unknown.errors.contains("one of: basic"))
+    }
+
+    @Test func `who is not found by an address is found where it is known`() async throws {
+        let shop = try await Operator.withShop()
+        let ana = try shop.order("40000001", by: "ana@example.com", of: "product-7")
+        try await shop.hears(.sale(ana))
+        // Bought with another address by the same customer, who signs in with the first.
+        var second = try shop.order("40000002", by: "ana.new@example.com", of: "product-7")
+        second.buyer.number = ana.buyer.number
+        second.placedAt += 60
+        try await shop.hears(.sale(second))
+        try await shop.hears(.sale(try shop.order("40000003", by: "bob@example.com", of: "product-99")))
+        for words in [["members", "show"], ["access"]] {
+            func told(_ email: String) async throws -> String {
+                try await shop.gatehouse(words + [email] + (words == ["access"] ? ["basic"] : [])).output
+            }
+            #expect(
+                try await told("ana.new@example.com").contains("gatehouse members show ana@example.com --site demo")
+            )
+            #expect(try await told("bob@example.com").contains("gatehouse events list --email bob@example.com"))
+            #expect(try await told("cem@example.com").contains("gatehouse members resync cem@example.com --site demo"))
+        }
+        let document = try await shop.gatehouse("members", "show", "ana.new@example.com", "--json").document()
+        #expect((document["known"] as? [String: Any])?["members"] as? [String] == ["ana@example.com"])
     }
 
     @Test func `access can be waited for`() async throws {
@@ -141,6 +166,35 @@ import ThriveCart
         #expect((document["body"] as? String)?.contains("order_id=40000001") == true)
         let other = "0198f0a2-7c4e-7b1d-9d5e-3f2a1b0c4d5e"
         #expect(try await shop.gatehouse("events", "show", other).exit == .code(3))
+    }
+
+    @Test func `one without effect says why, and what to do`() async throws {
+        let shop = try await Operator.withShop()
+        try await shop.hears(.sale(try shop.order("40000002", by: "bob@example.com", of: "product-99")))
+        let listed = try await shop.gatehouse("events", "list").output
+        #expect(listed.contains("flagged  unmapped"))
+        let document = try await shop.gatehouse("events", "list", "--json").document()
+        let id = try #require((document["events"] as? [[String: Any]])?.first?["id"] as? String)
+        let shown = try await shop.gatehouse("events", "show", id).output
+        #expect(shown.contains("gatehouse plan link PLAN --site demo --item ITEM"))
+        // What it says helps.
+        try await shop.expectOK("plan", "link", "basic", "--site", "demo", "--item", "product-99")
+        try await shop.expectOK("access", "bob@example.com", "basic")
+    }
+
+    @Test func `replayed in vain they say so`() async throws {
+        let shop = try await Operator.withShop()
+        try await shop.hears(.sale(try shop.order("40000001", by: "ana@example.com", of: "product-9")))
+        try await shop.database.pool.query(
+            "ALTER TABLE order_buyers ADD CONSTRAINT broken CHECK (email IS NULL) NOT VALID"
+        )
+        try await shop.whileRunning { _ in
+            let replayed = try await shop.gatehouse("events", "replay", "--status", "flagged", "--wait", "60s")
+            #expect(replayed.exit == .code(1))
+            #expect(replayed.output.contains("1 failed again; what is wrong: gatehouse dead list"))
+            #expect(!replayed.output.contains("is fulfillment running"))
+        }
+        #expect(try await shop.gatehouse("dead", "list").output.contains("fulfillment.apply"))
     }
 
     @Test func `replayed they are applied again, to no other effect`() async throws {

@@ -26,7 +26,7 @@ import ThriveCart
             "--thrivecart-account",
             "DemoShop",
             "--thrivecart-secret-file",
-            try shop.file(Operator.secret + "\n"),
+            try shop.file(" \(Operator.secret) \r\n"),
             "--json"
         )
         #expect(made.exit == .code(0))

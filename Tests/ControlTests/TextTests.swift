@@ -21,6 +21,13 @@ import Testing
         for name in ["Zoë O'Brien", "李小龙", "Åsa 👩‍👩‍👧", "עדה"] { #expect(PlainText.shown(name) == name) }
     }
 
+    @Test(arguments: [
+        ("ana+2@example.com", "ana+2@example.com"), ("$(reboot)@example.com", "'$(reboot)@example.com'"),
+        ("o'neil;ls@example.com", "'o'\\''neil;ls@example.com'"), ("-rf@example.com", "'-rf@example.com'"),
+    ]) func `what is shown to be copied into a shell is one word`(text: String, word: String) {
+        #expect(text.shellWord == word)
+    }
+
     @Test func `wide characters take two columns`() {
         #expect(PlainText.width("abc") == 3)
         #expect(PlainText.width("李小龙") == 6)

@@ -90,7 +90,10 @@ import Web
         "event=order.success&thrivecart_secret=TESTSECRET00&thrivecart_account%5B%5D=examplestudio",
         #"{"event":"order.success","thrivecart_secret":["TESTSECRET00"]}"#,
         #"{"event":"order.success","thrivecart_secret":null}"#,
-        "x=y",
+        "x=y&thrivecart_secret=",
+        "thrivecart_secret=WRONG",
+        #"[{"event":"order.success","thrivecart_secret":"TESTSECRET00"}]"#,
+        #"{"data":{"thrivecart_secret":"TESTSECRET00"}}"#,
     ]) func `what is not proven gets one answer, whatever is wrong with it`(body: String) async throws {
         try await withIngress { ingress async throws in
             var answers: Set<String> = []
@@ -101,6 +104,17 @@ import Web
             }
             #expect(answers == [#"{"error":{"code":"unauthorized","message":"The request could not be verified."}}"#])
             #expect(try await ingress.jobs().isEmpty)
+        }
+    }
+
+    @Test(arguments: ["x=y", "ping=1&time=1790000000", "[]", #"{"ping":true}"#])
+    func `a post that names no event and proves nothing is a look whether we are there`(
+        body: String
+    ) async throws {
+        try await withIngress { ingress async throws in
+            for path in Self.paths { #expect(try await ingress.post(body, to: path).status == 200) }
+            #expect(try await ingress.jobs().isEmpty)
+            #expect(ingress.metrics.text().contains(#"outcome="ping",provider="thrivecart"} 4"#))
         }
     }
 
@@ -178,6 +192,19 @@ import Web
             #expect(try await ingress.post(body, to: "/api/webhooks/thrivecart").status == 401)
             // At a site's own address the secret is enough.
             #expect(try await ingress.post(body, to: "/webhooks/thrivecart/a").status == 200)
+            #expect(try await ingress.jobs().count == 2)
+        }
+    }
+
+    @Test func `two accounts of one site may give their events the same numbers`() async throws {
+        var site = IngressUnderTest.demo
+        site.thriveCartAccount = nil
+        let open = site
+        try await withIngress([open]) { ingress async throws in
+            for account in ["studio-a", "studio-b", "studio-b"] {
+                let body = "event=order.refund&event_id=1&thrivecart_secret=TESTSECRET00&thrivecart_account=\(account)"
+                #expect(try await ingress.post(body).status == 200)
+            }
             #expect(try await ingress.jobs().count == 2)
         }
     }

@@ -166,6 +166,23 @@ import Web
         }
     }
 
+    @Test func `with a secret that could not be opened, nobody is turned away for good`() async throws {
+        var site = IngressUnderTest.demo
+        site.hasUnreadableSecrets = true
+        let wanting = site
+        try await withIngress([wanting]) { ingress async throws in
+            #expect(try await ingress.post(Self.body).status == 200)
+            // Whether the site exists is not told.
+            for path in ["/webhooks/thrivecart/demo", "/webhooks/thrivecart/nobody", "/api/webhooks/thrivecart"] {
+                let answer = try await ingress.post("event=x&thrivecart_secret=NEWSECRET", to: path)
+                #expect(answer.status == 503)
+                #expect(answer.headers["retry-after"] == "10")
+            }
+            #expect(try await ingress.post("event=x").status == 401)
+            #expect(ingress.metrics.text().contains(#"outcome="settings_unknown",provider="thrivecart"} 3"#))
+        }
+    }
+
     @Test func `damaged they are left alone`() async throws {
         try await withIngress { ingress async throws in
             try await ingress.redis.call(["SET", .text(IngressSettings.key), "rubbish"])

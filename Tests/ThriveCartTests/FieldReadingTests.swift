@@ -35,7 +35,7 @@ import Testing
     @Test(
         arguments: [
             ("7", "7"), (" 000000141-6 ", "000000141-6"), ("null", nil), ("NULL", nil), ("false", nil), ("", nil),
-            (" ", nil),
+            (" ", nil), ("0", nil), ("000", nil), ("10", "10"),
             ("a\u{7}b", nil), (String(repeating: "9", count: 101), nil), ("sub_é", "sub_é"),
         ] as [(String, String?)]
     ) func `an id is short printable text`(text: String, id: String?) throws {

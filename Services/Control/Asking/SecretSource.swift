@@ -3,7 +3,7 @@ import Glibc
 
 /// Where a secret is read from: a file, standard input or a prompt; never the command line, which `ps` shows to everybody.
 enum SecretSource {
-    /// Reads the secret without the line end behind it.
+    /// Reads the secret without the blanks and line ends around it, which come along where it is copied.
     ///
     /// `path` is a file's, `-` for standard input, nil for a prompt on the terminal.
     static func read(_ path: String?, prompt: String, option: String) throws(CommandProblem) -> String {
@@ -13,7 +13,7 @@ enum SecretSource {
             case "-": String(decoding: FileHandle.standardInput.readDataToEndOfFile(), as: UTF8.self)
             case let path?: try contents(of: path, option)
             }
-        let secret = text.trimmingCharacters(in: .newlines)
+        let secret = text.trimmingCharacters(in: .whitespacesAndNewlines)
         guard !secret.isEmpty else {
             throw .failure("the secret is empty", fix: "\(option) FILE, where FILE holds the secret on its first line")
         }

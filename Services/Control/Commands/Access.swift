@@ -44,16 +44,24 @@ struct Access: OperatorCommand {
         /// When access is known to end; absent is open.
         var until: Date?
         var sources: [PlanAccess.Source]
+        /// Where nobody has the address: what is known of it.
+        var known: Acquaintances?
+        /// For sentences.
+        var site: String
+
+        private enum CodingKeys: String, CodingKey { case email, plan, access, member, status, until, sources, known }
 
         var exitStatus: ExitStatus { access ? .ok : .no }
 
         func show(on page: inout Page) {
             let end = until.map { " until \(Moment.text($0))" } ?? ""
             page.line("\(email) has \(access ? "" : "no ")access to \(plan)\(end)", access ? .good : .bad)
-            if !member {
-                page.line("  nobody signs in with this address; gatehouse members list --search finds others")
+            if !member { page.line("  nobody signs in with this address") }
+            known?.show(email, at: site, on: &page)
+            if member && sources.isEmpty {
+                page.line("  nothing of it was bought or granted; all that was heard of the member:")
+                page.line("  gatehouse events list --email \(email.shellWord) --site \(site)")
             }
-            if member && sources.isEmpty { page.line("  nothing of it was bought or granted") }
             for source in sources { page.line("  \(source.sentence)") }
         }
     }
@@ -83,7 +91,9 @@ struct Access: OperatorCommand {
                 member: member != nil,
                 status: access.status,
                 until: access.until,
-                sources: access.sources
+                sources: access.sources,
+                known: member == nil ? try transaction.acquaintances(of: email, at: site) : nil,
+                site: site.slug.text
             )
         }
     }

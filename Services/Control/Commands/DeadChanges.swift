@@ -117,7 +117,7 @@ struct DiscardDead: OperatorCommand {
 
             EXAMPLE
               gatehouse dead discard 01K0example0000000000
-              gatehouse dead discard --error "no such site" --until 7d --yes
+              gatehouse dead discard --error NoSuchSite --until 7d --yes
             """
     )
 

@@ -61,7 +61,7 @@ struct ListEvents: OperatorCommand {
         var next: String?
 
         func show(on page: inout Page) {
-            var table = Table("id", "received", "event", "order", "e-mail", "status")
+            var table = Table("id", "received", "event", "order", "e-mail", "status", "why")
             for event in events {
                 table.row(
                     Table.Cell(event.id),
@@ -69,7 +69,8 @@ struct ListEvents: OperatorCommand {
                     Table.Cell(event.name + (event.mode == "test" ? " (test)" : "")),
                     Table.Cell(event.order),
                     Table.Cell(event.email),
-                    Table.Cell(event.status, event.tone)
+                    Table.Cell(event.status, event.tone),
+                    Table.Cell(event.reason)
                 )
             }
             page.table(table, otherwise: "No events.")
@@ -117,6 +118,8 @@ struct ShowEvent: OperatorCommand {
         var changes: [Change] = []
         /// The bytes as text; what is no UTF-8 is replaced.
         var body: String?
+        /// What a person may do about it; absent where there is nothing to do.
+        var advice: String?
 
         var exitStatus: ExitStatus { event == nil ? .no : .ok }
 
@@ -126,6 +129,7 @@ struct ShowEvent: OperatorCommand {
                 "Event": Table.Cell("\(event.name) of \(event.provider)"),
                 "Status": Table.Cell(event.status, event.tone),
                 "Why": event.reason.map { Table.Cell($0) },
+                "To do": advice.map { Table.Cell($0, .warning) },
                 "Mode": event.mode.map { Table.Cell($0) },
                 "Order": event.order.map { Table.Cell($0) },
                 "E-mail": event.email.map { Table.Cell($0) },
@@ -149,7 +153,8 @@ struct ShowEvent: OperatorCommand {
             return Reply(
                 event: EventEntry(event),
                 changes: try transaction.accessChanges(by: id).map { Change($0) },
-                body: try transaction.inboundEventBody(id).map { String(decoding: $0, as: UTF8.self) }
+                body: try transaction.inboundEventBody(id).map { String(decoding: $0, as: UTF8.self) },
+                advice: event.advice(at: site.slug)
             )
         }
     }

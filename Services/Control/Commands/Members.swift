@@ -110,6 +110,23 @@ struct ShowMember: OperatorCommand {
         var plans: [PlanAccess] = []
         /// The latest first, at most 20.
         var history: [Change] = []
+        /// Where nobody has the address: what is known of it.
+        var known: Acquaintances?
+        /// For the sentence where nobody has it.
+        private var asked: (email: String, site: String)?
+
+        private enum CodingKeys: String, CodingKey { case member, plans, history, known }
+
+        init(member: Person, plans: [PlanAccess], history: [Change]) {
+            self.member = member
+            self.plans = plans
+            self.history = history
+        }
+
+        init(nobodyWith email: EmailAddress, at site: Site, _ known: Acquaintances) {
+            self.known = known
+            asked = (email.original, site.slug.text)
+        }
 
         struct Person: Encodable {
             var id: String
@@ -123,7 +140,11 @@ struct ShowMember: OperatorCommand {
         var exitStatus: ExitStatus { member == nil ? .no : .ok }
 
         func show(on page: inout Page) {
-            guard let member else { return page.line("Nobody has this address.") }
+            guard let member else {
+                page.line("Nobody has this address.")
+                if let asked { known?.show(asked.email, at: asked.site, on: &page) }
+                return
+            }
             page.fields([
                 "E-mail": Table.Cell(member.email),
                 "Name": member.name.map { Table.Cell($0) },
@@ -143,7 +164,9 @@ struct ShowMember: OperatorCommand {
         let now = Date.now
         return try await desk.store.read { transaction in
             let site = try transaction.site(self.site)
-            guard let member = try transaction.member(email: email, of: site.id) else { return Reply() }
+            guard let member = try transaction.member(email: email, of: site.id) else {
+                return Reply(nobodyWith: email, at: site, try transaction.acquaintances(of: email, at: site))
+            }
             return Reply(
                 member: Reply.Person(
                     id: member.id.description,

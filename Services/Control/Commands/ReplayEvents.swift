@@ -12,7 +12,7 @@ struct ReplayEvents: OperatorCommand {
         abstract: "Have stored events applied again.",
         discussion: """
             Harmless: what an event did already is not done twice. Name the events, or choose them by what came of them. \
-            Exit status 3 when there are none, 69 when fulfillment did not apply them in time.
+            Exit status 3 when there are none, 69 when fulfillment did not apply them in time, 1 when some failed again.
 
             EXAMPLE
               gatehouse events replay 0198f0a2-7c4e-7b1d-9d5e-3f2a1b0c4d5e
@@ -58,9 +58,12 @@ struct ReplayEvents: OperatorCommand {
         var missing: [String]
         /// Enqueued, and not applied while we waited.
         var waiting: Int
+        /// Those that could not be applied this time either.
+        var failed = 0
 
         var exitStatus: ExitStatus {
             if replayed.isEmpty { return .no }
+            if failed > 0 { return .failure }
             return waiting > 0 ? .unavailable : .ok
         }
 
@@ -78,6 +81,9 @@ struct ReplayEvents: OperatorCommand {
             }
             page.table(table, otherwise: "")
             if waiting > 0 { page.line("\(waiting) enqueued and not applied yet; is fulfillment running?", .warning) }
+            if failed > 0 {
+                page.line("\(failed) failed again; what is wrong: gatehouse dead list --kind fulfillment.apply", .bad)
+            }
         }
     }
 
@@ -136,6 +142,9 @@ struct ReplayEvents: OperatorCommand {
             let waiting = events.count { event in replaying[event.id].map { event.appliedAt <= $0 } ?? false }
             reply.replayed = events.map { EventEntry($0) }
             reply.waiting = waiting
+            reply.failed = events.count { event in
+                event.status == .failed && replaying[event.id].map { event.appliedAt > $0 } ?? false
+            }
             if waiting == 0 || ContinuousClock.now >= end { return }
             try await Task.sleep(for: .milliseconds(50))
         }

@@ -48,7 +48,7 @@ struct RotateSiteSecret: OperatorCommand {
 
         func show(on page: inout Page) {
             page.line(added ? "\(site) has a new secret." : "\(site) had this secret already.", .good)
-            if retired > 0 { page.line("\(retired) old until \(Moment.text(oldGoodUntil))") }
+            if retired > 0 { page.line("\(retired.counted("old secret")) good until \(Moment.text(oldGoodUntil))") }
         }
     }
 

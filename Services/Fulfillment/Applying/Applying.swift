@@ -33,19 +33,26 @@ extension Transaction {
         _ delivery: InboundDelivery,
         at now: Date
     ) throws -> (id: InboundEvent.ID, before: InboundEvent.Status?)? {
-        if let kept = try insert(delivery.record(event, at: now), at: now) { return (kept, nil) }
+        let record = delivery.record(event, at: now)
+        if let kept = try insert(record, at: now) { return (kept, nil) }
         guard let known = try lockInboundEvent(event.deliveryKey, from: delivery.provider, of: delivery.site),
             known.status == .failed || delivery.source == .replay
         else { return nil }
+        try reread(known.id, as: record)
         return (known.id, known.status)
     }
 
     /// Keeps a delivery that could not be applied, where an operator looks for it. Its effects were rolled back.
+    ///
+    /// One that is kept already, and was never applied, tells why it failed last: so a replay that fails is seen to.
     package func keepFailed(_ delivery: InboundDelivery, _ reason: String, at now: Date) throws {
         guard let site = try site(delivery.site) else { return }
         let record = delivery.record(try delivery.event(of: site), at: now)
-        guard let id = try insert(record, at: now) else { return }
-        try settle(id, .failed(reason), at: now)
+        if let id = try insert(record, at: now) { return try settle(id, .failed(reason), at: now) }
+        guard let known = try lockInboundEvent(record.deliveryKey, from: delivery.provider, of: delivery.site),
+            known.status != .applied
+        else { return }
+        try settle(known.id, .failed(reason), at: now)
     }
 
     // MARK: About an order

@@ -12,19 +12,23 @@ package struct InboundDelivery: Sendable {
     package var receivedAt: Date
     /// As it came, less the secret.
     package var body: [UInt8]
+    /// By what it was known when it was accepted; nil where it is new. A later release may read another in the body.
+    package var deliveryKey: String?
 
     package init(
         site: Site.ID,
         provider: Provider,
         source: InboundEvent.Source = .webhook,
         receivedAt: Date,
-        body: [UInt8]
+        body: [UInt8],
+        deliveryKey: String? = nil
     ) {
         self.site = site
         self.provider = provider
         self.source = source
         self.receivedAt = receivedAt
         self.body = body
+        self.deliveryKey = deliveryKey
     }
 
     /// The row that it becomes.
@@ -49,7 +53,9 @@ package struct InboundDelivery: Sendable {
     func event(of site: Site) throws -> CheckoutEvent {
         switch provider {
         case .thriveCart:
-            try ThriveCartBody.parse(body).checkoutEvent(account: site.thriveCartAccount ?? "")
+            var event = try ThriveCartBody.parse(body).checkoutEvent(account: site.thriveCartAccount ?? "")
+            if let deliveryKey { event.deliveryKey = deliveryKey }
+            return event
         case .payPal, .stripe, .checkoutPage:
             throw UnreadableDelivery(provider: provider)
         }

@@ -63,7 +63,8 @@ package struct ApplyInboundEvent: EventJob {
             provider: provider,
             source: source,
             receivedAt: receivedAt,
-            body: Array(body)
+            body: Array(body),
+            deliveryKey: deliveryKey
         )
         let now = context.now()
         let applied: Applied
@@ -74,7 +75,8 @@ package struct ApplyInboundEvent: EventJob {
             context.logger.warning("the database is away", metadata: ["error": "\(error)"])
             return .snoozed(.seconds(Int.random(in: 5...15)))
         } catch {
-            await keepFailed(delivery, error, deps, context)
+            // Because a run that was called off has not failed: it comes again.
+            if !Task.isCancelled { await keepFailed(delivery, error, deps, context) }
             throw error
         }
         Counter(label: "fulfillment_events_total", dimensions: [("verdict", applied.label)]).increment()
@@ -83,10 +85,14 @@ package struct ApplyInboundEvent: EventJob {
         switch applied {
         case .kept: return .done
         case .known: return .discarded("the same delivery was applied before")
-        case .noSite: return .discarded("no such site")
+        // Somebody paid: what was accepted must not be thrown away because the database is older than the site.
+        case .noSite: throw NoSuchSite()
         }
     }
 }
+
+/// The database does not know the site that the ingress accepted a webhook for.
+package struct NoSuchSite: Error {}
 
 extension ApplyInboundEvent {
     /// What no retry puts right goes to the dead letters; the event is kept beside the others, so that it is found.

@@ -29,39 +29,53 @@ package struct PublishIngressSettings: Job {
 }
 
 extension FulfillmentDependencies {
-    /// False where Redis has them as they are. A secret that can't be opened is left out, so that it stops no other site.
+    /// False where Redis has them as they are.
     package func publishIngressSettings(at now: Date, logger: Logger) async throws -> Bool {
+        // Because what was read may be old by the time it is written, and take a new secret away again: whoever wrote
+        // looks once more.
+        var isWritten = false
+        for _ in 0..<5 {
+            let settings = try await ingressSettings(at: now, logger: logger)
+            guard try await isNew(settings) else { break }
+            _ = try await redis.call(
+                ["SET", .text(IngressSettings.key), .bytes(try settings.sealed(with: sealer))],
+                deadline: .seconds(5)
+            )
+            isWritten = true
+        }
+        return isWritten
+    }
+
+    /// As the database has them. A secret that can't be opened is left out and told of, so that it stops no other site.
+    private func ingressSettings(at now: Date, logger: Logger) async throws -> IngressSettings {
         let (sites, secrets) = try await store.read { transaction in
             (try transaction.sites(), try transaction.currentSecrets(for: .thriveCart, at: now))
         }
         var words: [Site.ID: [String]] = [:]
+        var unreadable: Set<Site.ID> = []
         for secret in secrets {
             do throws(SealingError) {
                 let word = try sealer.openText(secret.sealed, for: SiteSecret.place(of: secret.id))
                 words[secret.site, default: []].append(word)
             } catch {
+                unreadable.insert(secret.site)
                 logger.error(
                     "a site's secret can't be opened",
                     metadata: ["site": "\(secret.site)", "secret": "\(secret.id)", "error": "\(error)"]
                 )
             }
         }
-        let settings = IngressSettings(
+        return IngressSettings(
             sites: sites.filter { $0.status == .active }.map { site in
                 IngressSettings.SiteEntry(
                     id: site.id,
                     slug: site.slug,
                     thriveCartAccount: site.thriveCartAccount,
-                    thriveCartSecrets: words[site.id] ?? []
+                    thriveCartSecrets: words[site.id] ?? [],
+                    hasUnreadableSecrets: unreadable.contains(site.id) ? true : nil
                 )
             }
         )
-        guard try await isNew(settings) else { return false }
-        _ = try await redis.call(
-            ["SET", .text(IngressSettings.key), .bytes(try settings.sealed(with: sealer))],
-            deadline: .seconds(5)
-        )
-        return true
     }
 
     private func isNew(_ settings: IngressSettings) async throws -> Bool {

@@ -92,6 +92,11 @@ package struct ThriveCartWebhooks: Sendable {
             return .failure(error)
         }
 
+        // Refused, it would keep ThriveCart from taking the address.
+        if payload.isBare {
+            note.outcome = .ping
+            return .success(.text("ok\n"))
+        }
         guard let site = await verified(payload, at: address, &note) else { return .failure(note.error) }
         note.site = site
         note.event = payload.event
@@ -125,7 +130,7 @@ package struct ThriveCartWebhooks: Sendable {
         case .failure(let reason):
             metrics.count(reason: reason.rawValue)
             note.refusal = reason.rawValue
-            note.outcome = .unauthorized
+            note.outcome = reason == .secretUnreadable ? .settingsUnknown : .unauthorized
             return nil
         }
     }

@@ -6,6 +6,9 @@ internal import ThriveCart
 /// The sites of the published settings, ready to be asked whose webhook it is.
 struct SiteDirectory: Sendable {
     private var entries: [Entry]
+    /// Whether there are secrets that could not be opened, of whichever site: then nobody is turned away for good, and
+    /// the answer tells nobody whose they are.
+    private let hasUnreadableSecrets: Bool
 
     private struct Entry: Sendable {
         var site: VerifiedSite
@@ -13,6 +16,7 @@ struct SiteDirectory: Sendable {
     }
 
     init(_ settings: IngressSettings) {
+        hasUnreadableSecrets = settings.sites.contains { $0.hasUnreadableSecrets == true }
         entries = settings.sites.map { site in
             Entry(
                 site: VerifiedSite(id: site.id, slug: site.slug, account: site.thriveCartAccount),
@@ -43,6 +47,7 @@ struct SiteDirectory: Sendable {
         if accepted.count == 1, let site = accepted.first { return .success(site) }
         if accepted.count > 1 { return .failure(.ambiguous) }
         if payload.secret == nil { return .failure(.secretMissing) }
+        if hasUnreadableSecrets { return .failure(.secretUnreadable) }
         if isAccountWrong { return .failure(.accountWrong) }
         return .failure(named == nil ? .siteUnknown : .secretWrong)
     }
@@ -53,6 +58,8 @@ struct SiteDirectory: Sendable {
         case secretWrong = "secret_wrong"
         case accountWrong = "account_wrong"
         case siteUnknown = "site_unknown"
+        /// None of those that could be read; it may be one that could not.
+        case secretUnreadable = "secret_unreadable"
         /// Several sites have this secret, and the body does not say which account it is from.
         case ambiguous
     }

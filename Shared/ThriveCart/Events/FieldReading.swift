@@ -13,9 +13,11 @@ extension PayloadNode {
         return text
     }
 
-    /// An id: printable, at most 100 bytes, and not "false" either, which stands for no transaction.
+    /// An id: printable, at most 100 bytes, and neither "false", which stands for no transaction, nor nought, which PHP
+    /// has where there is none: as a customer's number it would make one person of strangers.
     package var identifier: String? {
         guard let value, value.lowercased() != "false", value.utf8.count <= 100,
+            value.utf8.contains(where: { $0 != UInt8(ascii: "0") }),
             value.unicodeScalars.allSatisfy({ $0.value >= 0x20 && !(0x7F...0x9F).contains($0.value) })
         else { return nil }
         return value

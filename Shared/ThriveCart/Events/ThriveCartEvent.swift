@@ -46,7 +46,7 @@ private struct ThriveCartEvent {
             account: account.isEmpty ? payload.account ?? "" : account,
             mode: mode,
             name: payload.event ?? "",
-            deliveryKey: payload.deliveryKey,
+            deliveryKey: payload.deliveryKey(at: account),
             occurredAt: occurredAt,
             buyer: buyer,
             fact: fact,
